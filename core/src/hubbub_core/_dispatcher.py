@@ -1,0 +1,480 @@
+"""Delivering messages: one queue in the order of arrival, handlers that overlap, and books that always balance.
+
+How it works. Messages wait in one queue. A *pump* is a task that takes them one after another and runs each handler's
+first step right there, so handlers that finish without waiting share one task and cost no switch. As soon as a handler
+suspends, the pump's task becomes that handler's own until it ends, and a new pump goes on with the queue; so every
+handler that waits has a task to itself, `asyncio.current_task()` never changes under it, and it can be cancelled.
+A shared task is also given up when a handler leaves a mark on it (a context variable it set, a cancellation it asked
+for), and after a burst of messages, to let other tasks of the loop run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from contextvars import Context, copy_context
+from typing import Any, Final
+
+from . import _event_log as event_log
+from ._agent import Agent
+from ._agent_id import AgentId
+from ._constants import ROOT_LOGGER_NAME
+from ._envelope import Broadcast, DirectMessage, Envelope
+from ._first_step import as_coroutine, resume
+from ._hosted_agents import HostedAgents
+from ._intervention_chain import INTERVENING, InterventionChain
+from ._message_context import MessageContext
+from ._message_handler_context import CURRENT_AGENT
+from ._subscription_index import SubscriptionIndex
+from ._unhandled_errors import UnhandledErrors
+from .exceptions import MessageDroppedException, UndeliverableException
+from .observe import DeliveryObserver
+
+logger: Final = logging.getLogger(ROOT_LOGGER_NAME)
+
+_BURST: Final = 64
+"""Deliveries after which a pump lets the event loop run."""
+
+
+class Dispatcher:
+    """The queue of a runtime and the tasks that work on it.
+
+    Invariants: `_pump` is the one task that takes from the queue, or None; while messages are queued and the dispatcher
+    runs there is one. `_outstanding` counts messages submitted and not yet finished, queued ones included.
+    """
+
+    def __init__(
+        self,
+        agents: HostedAgents,
+        subscriptions: SubscriptionIndex,
+        interventions: InterventionChain | None,
+        errors: UnhandledErrors,
+    ) -> None:
+        self._agents = agents
+        self._subscriptions = subscriptions
+        self._interventions = interventions
+        self._errors = errors
+        self.observers: tuple[DeliveryObserver, ...] = ()
+        self._queue: deque[Envelope] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        # Handlers with a task of their own. The event loop itself keeps tasks by weak references only.
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._outstanding = 0
+        self.running = False
+        self._context = copy_context()
+        """What every handler's context is a copy of."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._burst = 0
+        # Woken when the last outstanding message is finished or the dispatcher stops,
+        self._idle_waiters: list[asyncio.Future[None]] = []
+        # and these also after every finished message, or when one arrives while the dispatcher does not run.
+        self._change_waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def queued(self) -> int:
+        """Messages whose delivery has not begun."""
+        return len(self._queue)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued and no handler runs."""
+        return self._outstanding == 0
+
+    def start(self) -> None:
+        """Begin to deliver, in copies of the caller's context."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._forget_loop()
+            self._loop = loop
+        self._take_context()
+        self.running = True
+        if self._queue:
+            self._start_pump()
+
+    def stop(self) -> None:
+        """Deliver no more. Running handlers go on; senders of queued messages get an error."""
+        self.running = False
+        queued = list(self._queue)
+        self._queue.clear()
+        for envelope in queued:
+            if isinstance(envelope, Broadcast) and envelope.rest is not None:
+                # Some of its recipients have it already: a message that is being delivered is delivered to all.
+                self._spawn_rest(envelope)
+            else:
+                self._discard(envelope)
+        _wake(self._idle_waiters)
+        _wake(self._change_waiters)
+
+    async def wait_until_idle(self) -> None:
+        """Wait until nothing is queued and no handler runs, or the dispatcher is stopped."""
+        while self._outstanding and self.running:
+            await _wait(self._idle_waiters)
+
+    async def wait_for_change(self, timeout: float | None = None) -> None:
+        """Wait until a message is finished or the dispatcher stops; at most `timeout` seconds."""
+        await _wait(self._change_waiters, timeout)
+
+    def submit(self, envelope: Envelope) -> None:
+        """Take a message. Its delivery begins after that of all messages taken before."""
+        self._outstanding += 1
+        if self._interventions is not None and INTERVENING.get():
+            # Sent by an intervention handler, which holds back the queue until it returns: do not wait for that.
+            self._spawn(self._process(envelope))
+            return
+        self._queue.append(envelope)
+        if self.running:
+            pump = self._pump
+            # A pump that is done without having said so was cancelled before it began.
+            if pump is None or pump.done():
+                self._start_pump()
+        elif self._change_waiters:
+            _wake(self._change_waiters)
+
+    def _take_context(self) -> None:
+        context = copy_context()
+        context.run(CURRENT_AGENT.set, None)
+        context.run(INTERVENING.set, False)
+        self._context = context
+
+    async def process_next(self) -> None:
+        """Begin the delivery of one message, waiting for one if there is none; handlers may run on afterwards."""
+        while not self._queue:
+            await self.wait_for_change()
+        if not self.running:
+            self._take_context()
+        self._spawn(self._process(self._queue.popleft()))
+        # One round of the loop lets its handlers begin, as many as do not wait also end.
+        await asyncio.sleep(0)
+
+    async def cancel_running(self) -> None:
+        """Cancel all running handlers and wait for them to end. The current task, if it is one, is spared."""
+        # Tasks that have not begun would end without settling their message.
+        await asyncio.sleep(0)
+        current = asyncio.current_task()
+        tasks: set[asyncio.Task[Any]] = {*self._tasks, *self._agents.in_making()}
+        if self._pump is not None:
+            tasks.add(self._pump)
+        tasks.discard(current)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def is_running_handler(self, task: asyncio.Task[Any] | None) -> bool:
+        """Say whether a task is running a message handler."""
+        return task is not None and (task in self._tasks or task is self._pump)
+
+    # The pump.
+
+    def _start_pump(self) -> None:
+        self._burst = 0
+        self._pump = asyncio.get_running_loop().create_task(self._run_pump(), context=self._context.copy())
+
+    async def _run_pump(self) -> None:
+        task = _current_task()
+        queue = self._queue
+        while queue:
+            if self._burst >= _BURST:
+                # A new task begins after everything else that is ready now.
+                self._start_pump()
+                return
+            envelope = queue.popleft()
+            if isinstance(envelope, DirectMessage):
+                if self._interventions is not None:
+                    await self._process(envelope)
+                else:
+                    await self._deliver(envelope, envelope.recipient)
+            else:
+                await self._process(envelope)
+            if self._pump is not task:
+                # This task belonged to a handler since; it is over.
+                self._tasks.discard(task)
+                return
+        self._pump = None
+
+    async def _process(self, envelope: Envelope) -> None:
+        """Pass a message through the interventions and deliver it to all its recipients."""
+        if isinstance(envelope, Broadcast):
+            if envelope.rest is None:
+                if envelope.cancelled or not await self._intervene(envelope):
+                    self._finish(envelope)
+                    return
+                self._address(envelope)
+                if envelope.unfinished == 0:
+                    self._finish(envelope)
+                    return
+            assert envelope.rest is not None
+            for recipient in envelope.rest:
+                await self._deliver(envelope, recipient)
+                if self._burst >= _BURST and self._pump is asyncio.current_task():
+                    # The pump returns to it after the pause that is due.
+                    self._queue.appendleft(envelope)
+                    return
+        elif isinstance(envelope, DirectMessage):
+            if envelope.cancelled or not await self._intervene(envelope):
+                self._finish(envelope)
+                return
+            await self._deliver(envelope, envelope.recipient)
+
+    def _address(self, broadcast: Broadcast) -> None:
+        recipients = self._subscriptions.recipients(broadcast.topic_id)
+        sender = broadcast.context.sender
+        if sender is not None and sender in recipients:
+            recipients = tuple(recipient for recipient in recipients if recipient != sender)
+        broadcast.unfinished = len(recipients)
+        broadcast.rest = iter(recipients)
+
+    async def _deliver(self, envelope: Envelope, recipient: AgentId) -> None:
+        """Run one agent's handler for a message and settle whoever waits. Raises only what ends the program."""
+        self._burst += 1
+        if envelope.cancelled:
+            self._finish_one(envelope)
+            return
+        CURRENT_AGENT.set(recipient)
+        message, context = envelope.message, envelope.context
+        before = copy_context()
+        shared = True
+        if self.observers:
+            self._notify_started(recipient, message, context)
+        if event_log.listening():
+            event_log.log_delivered(message, context.sender, recipient, context.is_rpc)
+        reply: Any = None
+        error: BaseException | None = None
+        try:
+            hosted = self._agents.types.get(recipient.type)
+            agent = hosted.instances.get(recipient.key) if hosted is not None else None
+            if agent is None:
+                agent = self._agent_nowait(recipient)
+            handling: Coroutine[Any, Any, Any]
+            if agent is None or (self._interventions is not None and context.is_rpc):
+                handling = self._handle(agent, recipient, message, context)
+            else:
+                handling = as_coroutine(agent.on_message(message, context))
+            try:
+                awaited = handling.send(None)
+            except StopIteration as finished:
+                reply = finished.value
+            else:
+                shared = False
+                self._give_up_task(envelope)
+                envelope.add_task(_current_task())
+                reply = await resume(handling, awaited)
+        except GeneratorExit:
+            # The loop was closed under the handler: nobody is left to be told.
+            raise
+        except BaseException as exc:
+            error = exc
+        if shared and _is_marked(before):
+            self._give_up_task(envelope)
+        if error is None:
+            if isinstance(envelope, DirectMessage):
+                if event_log.listening():
+                    event_log.log_reply(reply, recipient, context.sender)
+                envelope.resolve(reply)
+        else:
+            self._settle_error(envelope, recipient, error)
+        if self.observers:
+            self._notify_finished(recipient, message, context, error)
+        self._finish_one(envelope)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+
+    async def _handle(self, agent: Agent | None, recipient: AgentId, message: Any, context: MessageContext) -> Any:
+        """The long way: make the agent first, pass the reply through the interventions afterwards."""
+        if agent is None:
+            try:
+                agent = await self._agents.get(recipient)
+            except Exception as exc:
+                event_log.log_construction_error(recipient, exc)
+                raise
+        reply = await agent.on_message(message, context)
+        if self._interventions is None or not context.is_rpc:
+            return reply
+        try:
+            return await self._interventions.on_response(reply, recipient, context.sender)
+        except MessageDroppedException:
+            event_log.log_dropped(reply, recipient, context.sender, "RESPOND")
+            raise
+
+    def _agent_nowait(self, recipient: AgentId) -> Agent | None:
+        try:
+            return self._agents.get_nowait(recipient)
+        except Exception as exc:
+            event_log.log_construction_error(recipient, exc)
+            raise
+
+    def _give_up_task(self, envelope: Envelope) -> None:
+        """Let the current task belong to the handler it runs; others go on with what it was to do."""
+        task = _current_task()
+        self._tasks.add(task)
+        if isinstance(envelope, Broadcast):
+            self._spawn_rest(envelope)
+        self._replace_pump(task)
+
+    def _replace_pump(self, task: asyncio.Task[Any]) -> None:
+        """Have another task work on the queue if this one did."""
+        if self._pump is task:
+            self._pump = None
+            if self._queue and self.running:
+                self._start_pump()
+
+    def _spawn_rest(self, broadcast: Broadcast) -> None:
+        # All at once, so that every recipient has begun before one that waits goes on.
+        if broadcast.rest is not None:
+            for recipient in broadcast.rest:
+                self._spawn(self._deliver(broadcast, recipient))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Interventions.
+
+    async def _intervene(self, envelope: Envelope) -> bool:
+        """Pass a message through the interventions. Return whether it is to be delivered; settle it if not."""
+        if self._interventions is None:
+            return True
+        task = _current_task()
+        CURRENT_AGENT.set(None)
+        token = INTERVENING.set(True)
+        passing = self._pass(envelope)
+        try:
+            try:
+                awaited = passing.send(None)
+            except StopIteration:
+                pass
+            else:
+                # Now that it waits, `envelope.cancel()` can reach it.
+                envelope.add_task(task)
+                await resume(passing, awaited)
+        except (asyncio.CancelledError, Exception) as exc:
+            self._refuse(envelope, exc)
+        else:
+            return not envelope.cancelled
+        finally:
+            envelope.tasks = ()
+            INTERVENING.reset(token)
+            if task.cancelling():
+                # The cancellation was for this message only, but it stays with the task.
+                self._replace_pump(task)
+        return False
+
+    async def _pass(self, envelope: Envelope) -> None:
+        assert self._interventions is not None
+        if isinstance(envelope, DirectMessage):
+            passed = await self._interventions.on_send(envelope.message, envelope.context, envelope.recipient)
+        else:
+            passed = await self._interventions.on_publish(envelope.message, envelope.context)
+        envelope.message = passed
+
+    def _refuse(self, envelope: Envelope, error: BaseException) -> None:
+        """Settle a message that did not pass the interventions."""
+        context = envelope.context
+        if isinstance(error, MessageDroppedException):
+            receiver = envelope.recipient if isinstance(envelope, DirectMessage) else context.topic_id
+            kind = "DIRECT" if isinstance(envelope, DirectMessage) else "PUBLISH"
+            event_log.log_dropped(envelope.message, context.sender, receiver, kind)
+        elif isinstance(envelope, Broadcast) and isinstance(error, Exception):
+            logger.error("An intervention handler failed, the published message is dropped: %r", error, exc_info=error)
+        if isinstance(envelope, DirectMessage):
+            envelope.fail(error)
+
+    # The books.
+
+    def _settle_error(self, envelope: Envelope, recipient: AgentId, error: BaseException) -> None:
+        if not isinstance(error, asyncio.CancelledError):
+            event_log.log_handler_error(envelope.message, recipient, error)
+        if isinstance(envelope, DirectMessage):
+            envelope.fail(error)
+        elif not isinstance(error, asyncio.CancelledError) and self._errors.report(recipient, error):
+            # Nothing is delivered after the error that somebody is going to be told.
+            self.stop()
+
+    def _discard(self, envelope: Envelope) -> None:
+        if isinstance(envelope, DirectMessage):
+            envelope.fail(
+                UndeliverableException(
+                    f"the runtime was stopped before the message for {envelope.recipient} was delivered"
+                )
+            )
+        self._finish(envelope)
+
+    def _finish_one(self, envelope: Envelope) -> None:
+        envelope.unfinished -= 1
+        if envelope.unfinished == 0:
+            self._finish(envelope)
+
+    def _finish(self, envelope: Envelope) -> None:
+        envelope.finish()
+        self._outstanding -= 1
+        if self._outstanding == 0 and self._idle_waiters:
+            _wake(self._idle_waiters)
+        if self._change_waiters:
+            _wake(self._change_waiters)
+
+    def _forget_loop(self) -> None:
+        """Forget what belonged to an event loop that is gone: its tasks never end, its futures are never awaited."""
+        self._pump = None
+        self._tasks.clear()
+        self._idle_waiters.clear()
+        self._change_waiters.clear()
+        if self._loop is not None:
+            kept = [envelope for envelope in self._queue if isinstance(envelope, Broadcast)]
+            self._queue = deque(kept)
+        self._outstanding = len(self._queue)
+
+    # Observers.
+
+    def _notify_started(self, agent_id: AgentId, message: Any, context: MessageContext) -> None:
+        for observer in self.observers:
+            try:
+                observer.delivery_started(agent_id, message, context)
+            except Exception:
+                logger.exception("observer %r failed in delivery_started", observer)
+
+    def _notify_finished(
+        self, agent_id: AgentId, message: Any, context: MessageContext, error: BaseException | None
+    ) -> None:
+        for observer in self.observers:
+            try:
+                observer.delivery_finished(agent_id, message, context, error)
+            except Exception:
+                logger.exception("observer %r failed in delivery_finished", observer)
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # every coroutine of the dispatcher is run by a task
+    return task
+
+
+def _is_marked(before: Context) -> bool:
+    """Say whether a handler left something on the task that it shared: a context variable, a cancellation."""
+    try:
+        return copy_context() != before or _current_task().cancelling() > 0
+    except Exception:
+        # A context variable's value that refuses to be compared with another is a changed one.
+        return True
+
+
+async def _wait(waiters: list[asyncio.Future[None]], timeout: float | None = None) -> None:
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiters.append(waiter)
+    try:
+        await asyncio.wait((waiter,), timeout=timeout)
+    finally:
+        # One that was woken has left the list already.
+        if not waiter.done():
+            waiters.remove(waiter)
+            waiter.cancel()
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    woken = list(waiters)
+    waiters.clear()
+    for waiter in woken:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,17 @@
+"""Small values that models, tools and agents exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class FunctionCall:
+    """A call of a function that a model asks for (spec: 001 L2133)."""
+
+    id: str
+    """Names this call; its result carries the same id."""
+    arguments: str
+    """The arguments, as the JSON text that the model wrote."""
+    name: str
+    """Which function."""

@@ -1,0 +1,66 @@
+"""Hub files: a hub of agents described in one YAML file, and what runs it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import AgentFailedError as AgentFailedError
+    from .errors import HubFileError as HubFileError
+    from .errors import HubRunError as HubRunError
+    from .events import AgentFinished as AgentFinished
+    from .events import AgentStarted as AgentStarted
+    from .events import ChunkArrived as ChunkArrived
+    from .events import HubEvent as HubEvent
+    from .events import HubStarted as HubStarted
+    from .events import PartProgress as PartProgress
+    from .events import ResultArrived as ResultArrived
+    from .hub import Hub as Hub
+    from .python_agent import PythonAgent as PythonAgent
+    from .schema import HubFile as HubFile
+    from .source import SourceError as SourceError
+    from .source import load_attribute as load_attribute
+
+__all__ = [
+    "AgentFailedError",
+    "AgentFinished",
+    "AgentStarted",
+    "ChunkArrived",
+    "Hub",
+    "HubEvent",
+    "HubFile",
+    "HubFileError",
+    "HubRunError",
+    "HubStarted",
+    "PartProgress",
+    "PythonAgent",
+    "ResultArrived",
+    "SourceError",
+    "load_attribute",
+]
+
+_LAZY = {
+    "AgentFailedError": ".errors",
+    "AgentFinished": ".events",
+    "AgentStarted": ".events",
+    "ChunkArrived": ".events",
+    "Hub": ".hub",
+    "HubEvent": ".events",
+    "HubFile": ".schema",
+    "HubFileError": ".errors",
+    "HubRunError": ".errors",
+    "HubStarted": ".events",
+    "PartProgress": ".events",
+    "PythonAgent": ".python_agent",
+    "ResultArrived": ".events",
+    "SourceError": ".source",
+    "load_attribute": ".source",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"{__name__} offers no {name!r}", name=name)
+    value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
+    return value

@@ -1,0 +1,105 @@
+"""The models, tools and shared parts of a hub: built on first use, started together, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hubbub_core._constants import TRACE_LOGGER_NAME
+from hubbub_core.progress import Progress, progress_to
+from hubbub_registry import ComponentLoader, bound
+
+from .errors import HubFileError
+from .schema import ComponentEntry, HubFile
+
+STOP_SECONDS = 10.0
+"""How long one part may take to stop before the hub goes on without it."""
+
+logger = logging.getLogger(f"{TRACE_LOGGER_NAME}.hub")
+
+
+class Parts(Mapping[str, Any]):
+    """Maps `models.default`, `tools.git`, `shared.library` to the one object that every agent of the hub uses."""
+
+    def __init__(self, path: Path, file: HubFile) -> None:
+        self._path = path
+        self._entries: dict[str, ComponentEntry] = {
+            f"{section}.{name}": entry
+            for section in ("shared", "models", "tools")
+            for name, entry in getattr(file, section).items()
+        }
+        self._built: dict[str, Any] = {}
+        self._building: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._built:
+            return self._built[name]
+        entry = self._entries[name]
+        if name in self._building:
+            circle = " -> ".join([*self._building[self._building.index(name) :], name])
+            raise HubFileError(self._path, f"parts refer to each other in a circle: {circle}", name)
+        self._building.append(name)
+        try:
+            with bound(self):
+                part = ComponentLoader.load_component({"provider": entry.component, "config": entry.config}, object)
+        finally:
+            self._building.remove(name)
+        self._built[name] = part
+        return part
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def replace(self, name: str, part: Any) -> None:
+        """Put an object in the place of a declared or new part."""
+        self._entries.setdefault(name, ComponentEntry(component=type(part).__name__))
+        self._built[name] = part
+
+    async def start(self, progress: Callable[[str, Progress], None]) -> None:
+        """Build every part, then start those that have a `start()`, all at once.
+
+        Raises:
+            Exception: What the first part that failed raised; the others' starts have ended by then.
+        """
+        parts = {name: self[name] for name in self}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, part in parts.items():
+                    if inspect.iscoroutinefunction(getattr(part, "start", None)):
+                        with progress_to(lambda report, name=name: progress(name, report)):  # type: ignore[misc] # a default argument binds the loop's name
+                            group.create_task(part.start(), name=f"start {name}")
+        except* Exception as failures:
+            raise _first(failures) from None
+
+    async def stop(self) -> None:
+        """Stop or close every built part, the newest first; one that hangs or fails does not keep the others."""
+        built, self._built = list(self._built.items()), {}
+        for name, part in reversed(built):
+            for ending in ("stop", "close"):
+                end = getattr(part, ending, None)
+                if not inspect.iscoroutinefunction(end):
+                    continue
+                try:
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await end()
+                except TimeoutError:
+                    logger.warning("%s did not stop within %s seconds", name, STOP_SECONDS)
+                except Exception as error:
+                    # A workbench that was never started says so; either way the run's own error matters more.
+                    logger.debug("%s: %s failed: %s", name, ending, error)
+                break
+
+
+def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
+    error: BaseException = failures
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error

@@ -1,0 +1,18 @@
+"""Contexts: what an agent remembers of a conversation, and which part of it a model sees."""
+
+from hubbub_core.model_context._context import ChatCompletionContext, ChatCompletionContextState
+from hubbub_core.model_context._token_limited import TokenLimitedChatCompletionContext
+from hubbub_core.model_context._windows import (
+    BufferedChatCompletionContext,
+    HeadAndTailChatCompletionContext,
+    UnboundedChatCompletionContext,
+)
+
+__all__ = [
+    "BufferedChatCompletionContext",
+    "ChatCompletionContext",
+    "ChatCompletionContextState",
+    "HeadAndTailChatCompletionContext",
+    "TokenLimitedChatCompletionContext",
+    "UnboundedChatCompletionContext",
+]

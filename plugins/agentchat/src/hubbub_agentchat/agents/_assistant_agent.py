@@ -1,0 +1,511 @@
+"""The agent that answers with a model and its tools."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, Final
+
+from hubbub_core import CancellationToken, FunctionCall
+from hubbub_core.memory import Memory
+from hubbub_core.model_context import ChatCompletionContext, UnboundedChatCompletionContext
+from hubbub_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+)
+from hubbub_core.tools import BaseTool, FunctionTool, StaticStreamWorkbench, Workbench
+from hubbub_registry import Component, ComponentModel
+from pydantic import BaseModel, Field
+from typing_extensions import Self
+
+from hubbub_agentchat import EVENT_LOGGER_NAME
+from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat.agents._assistant_model import ModelCaller
+from hubbub_agentchat.agents._assistant_tools import CallResult, ToolBox
+from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
+from hubbub_agentchat.base import Handoff, Response
+from hubbub_agentchat.messages import (
+    BaseAgentEvent,
+    BaseChatMessage,
+    HandoffMessage,
+    MemoryQueryEvent,
+    ModelClientStreamingChunkEvent,
+    StructuredMessage,
+    StructuredMessageFactory,
+    TextMessage,
+    ThoughtEvent,
+    ToolCallExecutionEvent,
+    ToolCallRequestEvent,
+    ToolCallSummaryMessage,
+)
+from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_agentchat.state import AssistantAgentState
+
+_EVENTS = logging.getLogger(EVENT_LOGGER_NAME)
+
+DEFAULT_DESCRIPTION: Final = "An agent that provides assistance with ability to use tools."
+DEFAULT_SYSTEM_MESSAGE: Final = (
+    "You are a helpful AI assistant. Solve tasks using your tools. "
+    "Reply with TERMINATE when the task has been completed."
+)
+
+
+class AssistantAgentConfig(BaseModel):
+    """Configuration of `AssistantAgent`."""
+
+    name: str
+    model_client: ComponentModel
+    tools: list[ComponentModel] | None = None
+    """Read from configurations of older releases; new ones list their tools in `workbench`."""
+
+    workbench: list[ComponentModel] | None = None
+    handoffs: list[Handoff | str] | None = None
+    model_context: ComponentModel | None = None
+    memory: list[ComponentModel] | None = None
+    description: str = DEFAULT_DESCRIPTION
+    system_message: str | None = None
+    model_client_stream: bool = False
+    reflect_on_tool_use: bool = False
+    tool_call_summary_format: str = "{result}"
+    max_tool_iterations: int = Field(default=1, ge=1)
+    metadata: dict[str, str] | None = None
+    structured_message_factory: ComponentModel | None = None
+
+
+class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
+    """An agent that provides assistance with tool use.
+
+    It is given only new messages, keeps the conversation in its model context, and is not made for concurrent calls.
+    One turn: the messages go into the context, memories are asked, the model is asked. A text is the answer. Tool calls
+    of one reply are executed at the same time; then the model is asked again, up to `max_tool_iterations` times, and at
+    the limit the answer is a summary of the last results, or with `reflect_on_tool_use` what the model makes of them. A
+    call of a handoff ends the turn with a `HandoffMessage`.
+
+    Args:
+        name: A Python identifier, unique within a team.
+        model_client: The model.
+        tools: Tools, or functions: their name, docstring and signature make the tool.
+        workbench: One workbench or several, instead of `tools`.
+        handoffs: Who the agent may hand over to.
+        model_context: Where the conversation is kept; unbounded by default.
+        description: What teams read about the agent.
+        system_message: Put before the conversation; None for none.
+        model_client_stream: Whether pieces of the model's text are yielded as `ModelClientStreamingChunkEvent`.
+        reflect_on_tool_use: Whether the model turns tool results into the answer. None means yes exactly with
+            `output_content_type`.
+        max_tool_iterations: How many rounds of tool calls one turn has at most.
+        tool_call_summary_format: Format of a result in a summary, with `{tool_name}`, `{arguments}`, `{result}` and
+            `{is_error}`.
+        tool_call_summary_formatter: Function used instead of the format. Not part of a configuration.
+        output_content_type: Class of the answer, which then is a `StructuredMessage` of it.
+        output_content_type_format: How such a message is written as text.
+        memory: Memories that are asked before the model.
+        metadata: Kept in the configuration.
+
+    Raises:
+        ValueError: Names of tools or handoffs are not unique, `tools` and `workbench` are given both, the model cannot
+            call functions, `max_tool_iterations` is below 1, or a tool or handoff is of an unsupported type.
+        TypeError: `memory` is not a list of memories.
+    """
+
+    component_version: ClassVar[int] = 2
+    component_config_schema = AssistantAgentConfig
+    component_provider_override = "hubbub_agentchat.agents.AssistantAgent"
+
+    def __init__(
+        self,
+        name: str,
+        model_client: ChatCompletionClient,
+        *,
+        tools: list[BaseTool[Any, Any] | Callable[..., Any] | Callable[..., Awaitable[Any]]] | None = None,
+        workbench: Workbench | Sequence[Workbench] | None = None,
+        handoffs: list[Handoff | str] | None = None,
+        model_context: ChatCompletionContext | None = None,
+        description: str = DEFAULT_DESCRIPTION,
+        system_message: str | None = DEFAULT_SYSTEM_MESSAGE,
+        model_client_stream: bool = False,
+        reflect_on_tool_use: bool | None = None,
+        max_tool_iterations: int = 1,
+        tool_call_summary_format: str = "{result}",
+        tool_call_summary_formatter: Callable[[FunctionCall, FunctionExecutionResult], str] | None = None,
+        output_content_type: type[BaseModel] | None = None,
+        output_content_type_format: str | None = None,
+        memory: Sequence[Memory] | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(name=name, description=description)
+        if max_tool_iterations < 1:
+            raise ValueError(
+                f"Maximum number of tool iterations must be greater than or equal to 1, got {max_tool_iterations}"
+            )
+        self._metadata = metadata or {}
+        self._model_client = model_client
+        self._model_client_stream = model_client_stream
+        self._memory = _memories(memory)
+        self._system_message = system_message
+        self._max_tool_iterations = max_tool_iterations
+        self._tool_call_summary_format = tool_call_summary_format
+        self._tool_call_summary_formatter = tool_call_summary_formatter
+        self._reflect_on_tool_use = (
+            output_content_type is not None if reflect_on_tool_use is None else reflect_on_tool_use
+        )
+        self._output_format = output_content_type_format
+        self._structured_message_factory: StructuredMessageFactory | None = None
+        if output_content_type is not None:
+            self._structured_message_factory = StructuredMessageFactory(
+                input_model=output_content_type, format_string=output_content_type_format
+            )
+        self._model_context = UnboundedChatCompletionContext() if model_context is None else model_context
+        self._handoffs = _handoffs(handoffs, model_client)
+        self._toolbox = ToolBox(
+            _workbenches(tools, workbench, self._handoffs, model_client),
+            {handoff.name: handoff.handoff_tool for handoff in self._handoffs.values()},
+        )
+        self._model = ModelCaller(
+            name,
+            model_client,
+            self._model_context,
+            [] if system_message is None else [SystemMessage(content=system_message)],
+            stream=model_client_stream,
+            json_output=output_content_type,
+        )
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        """`TextMessage`, `ToolCallSummaryMessage`, `HandoffMessage`, and the structured message if there is one."""
+        types: list[type[BaseChatMessage]] = [TextMessage, ToolCallSummaryMessage, HandoffMessage]
+        if self._structured_message_factory is not None:
+            types.append(StructuredMessage)
+            types.append(self._structured_message_factory.StructuredMessage)
+        return types
+
+    @property
+    def model_context(self) -> ChatCompletionContext:
+        """The conversation as the model sees it."""
+        return self._model_context
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        with CancelScope(cancellation_token):
+            async with aclosing(self.on_messages_stream(messages, cancellation_token)) as stream:
+                async for item in stream:
+                    if isinstance(item, Response):
+                        return item
+        raise AssertionError("on_messages_stream ends with a Response")
+
+    async def on_messages_stream(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
+        """Answer new messages; yields chunks, thoughts, tool calls and results as they arise, the `Response` last.
+
+        Raises:
+            pydantic.ValidationError: The model's text does not fit `output_content_type`.
+            RuntimeError: The model's stream is malformed, or a reflection brought no text.
+            asyncio.CancelledError: The token was cancelled. Every tool call in the context then has a result: an error
+                result where it was not finished.
+        """
+        inner: list[BaseAgentEvent | BaseChatMessage] = []
+        context = self._model_context
+        for message in messages:
+            if isinstance(message, HandoffMessage):
+                for handed in message.context:
+                    await context.add_message(handed)
+            await context.add_message(message.to_model_message())
+        for memory in self._memory:
+            update = await memory.update_context(context)
+            if update.memories.results:
+                remembered = MemoryQueryEvent(content=update.memories.results, source=self.name)
+                inner.append(remembered)
+                yield remembered
+
+        message_id = new_message_id()
+        executed: list[CallResult] = []
+        for _ in range(self._max_tool_iterations):
+            reply: CreateResult | None = None
+            tools = await self._toolbox.schemas()
+            async with aclosing(self._model.ask(tools, "auto", message_id, cancellation_token)) as asked:
+                async for piece in asked:
+                    if isinstance(piece, CreateResult):
+                        reply = piece
+                    else:
+                        yield piece
+            assert reply is not None  # ask() raises otherwise
+            if reply.thought:
+                thought = ThoughtEvent(content=reply.thought, source=self.name, id=message_id)
+                message_id = new_message_id()
+                inner.append(thought)
+                yield thought
+            await context.add_message(AssistantMessage(content=reply.content, source=self.name, thought=reply.thought))
+            if isinstance(reply.content, str):
+                yield Response(chat_message=self._answer(reply, reply.content, message_id), inner_messages=inner)
+                return
+
+            executed = []
+            async with aclosing(self._execute(reply, reply.content, executed, cancellation_token)) as events:
+                async for event in events:
+                    if not isinstance(event, ModelClientStreamingChunkEvent):
+                        inner.append(event)
+                    yield event
+            handed_over = self._hand_over(executed, reply.thought)
+            if handed_over is not None:
+                yield Response(chat_message=handed_over, inner_messages=inner)
+                return
+
+        if not self._reflect_on_tool_use:
+            yield Response(chat_message=self._summary(executed), inner_messages=inner)
+            return
+        async with aclosing(self._reflect(inner, cancellation_token)) as reflection:
+            async for item in reflection:
+                yield item
+
+    async def _execute(
+        self,
+        reply: CreateResult,
+        calls: list[FunctionCall],
+        executed: list[CallResult],
+        cancellation_token: CancellationToken,
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage, None]:
+        """Execute the calls of one reply; yields the request, what tools stream, and the results."""
+        stored = False
+
+        async def store() -> FunctionExecutionResultMessage:
+            nonlocal stored
+            stored = True
+            results = FunctionExecutionResultMessage(content=[result for _, result in executed])
+            await self._model_context.add_message(results)
+            return results
+
+        try:
+            request = ToolCallRequestEvent(content=calls, source=self.name, models_usage=reply.usage)
+            _EVENTS.debug(request)
+            yield request
+            async with aclosing(self._toolbox.call(calls, executed, cancellation_token)) as streamed:
+                async for item in streamed:
+                    yield item
+            results = await store()
+        finally:
+            # A model refuses a conversation in which a call has no result, so one is stored however this ends.
+            if not stored:
+                if not executed:
+                    executed.extend((call, _not_made(call)) for call in calls)
+                await store()
+        execution = ToolCallExecutionEvent(content=results.content, source=self.name)
+        _EVENTS.debug(execution)
+        yield execution
+
+    def _hand_over(self, executed: Sequence[CallResult], thought: str | None) -> HandoffMessage | None:
+        """Return the message for the first handoff among the calls; None without one."""
+        called = [(call, result) for call, result in executed if call.name in self._handoffs]
+        if not called:
+            return None
+        first, result = called[0]
+        if len(called) > 1:
+            names = [self._handoffs[call.name].name for call, _ in called]
+            warnings.warn(
+                f"Multiple handoffs detected; only the first is executed: {names}. Disable parallel tool calls in the "
+                "model client to avoid it.",
+                UserWarning,
+                stacklevel=2,
+            )
+        others = [(call, found) for call, found in executed if call.name not in self._handoffs]
+        context: list[LLMMessage] = []
+        if others:
+            context.append(
+                AssistantMessage(content=[call for call, _ in others], source=self.name, thought=thought)
+            )
+            context.append(FunctionExecutionResultMessage(content=[found for _, found in others]))
+        elif thought:
+            context.append(AssistantMessage(content=thought, source=self.name))
+        return HandoffMessage(
+            content=result.content, target=self._handoffs[first.name].target, source=self.name, context=context
+        )
+
+    def _summary(self, executed: Sequence[CallResult]) -> ToolCallSummaryMessage:
+        lines: list[str] = []
+        for call, result in executed:
+            if self._tool_call_summary_formatter is not None:
+                lines.append(self._tool_call_summary_formatter(call, result))
+            else:
+                lines.append(
+                    self._tool_call_summary_format.format(
+                        tool_name=call.name, arguments=call.arguments, result=result.content, is_error=result.is_error
+                    )
+                )
+        return ToolCallSummaryMessage(
+            content="\n".join(lines),
+            source=self.name,
+            tool_calls=[call for call, _ in executed],
+            results=[result for _, result in executed],
+        )
+
+    async def _reflect(
+        self, inner: list[BaseAgentEvent | BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | Response, None]:
+        """Have the model turn the results in the context into the answer, without tools."""
+        message_id = new_message_id()
+        reply: CreateResult | None = None
+        async with aclosing(self._model.ask([], "none", message_id, cancellation_token)) as asked:
+            async for piece in asked:
+                if isinstance(piece, CreateResult):
+                    reply = piece
+                else:
+                    yield piece
+        if reply is None or not isinstance(reply.content, str):
+            raise RuntimeError("Reflect on tool use produced no valid text response.")
+        if reply.thought:
+            thought = ThoughtEvent(content=reply.thought, source=self.name)
+            inner.append(thought)
+            yield thought
+        await self._model_context.add_message(
+            AssistantMessage(content=reply.content, source=self.name, thought=reply.thought)
+        )
+        yield Response(chat_message=self._answer(reply, reply.content, message_id), inner_messages=inner)
+
+    def _answer(self, reply: CreateResult, text: str, message_id: str) -> BaseChatMessage:
+        factory = self._structured_message_factory
+        if factory is None:
+            return TextMessage(content=text, source=self.name, models_usage=reply.usage, id=message_id)
+        return factory.StructuredMessage(
+            content=factory.ContentModel.model_validate_json(text),
+            source=self.name,
+            models_usage=reply.usage,
+            format_string=self._output_format,
+            id=message_id,
+        )
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        """Clear the conversation. Memories are kept."""
+        await self._model_context.clear()
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the conversation, as `AssistantAgentState`."""
+        return AssistantAgentState(llm_context=await self._model_context.save_state()).model_dump()
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the conversation."""
+        await self._model_context.load_state(AssistantAgentState.model_validate(state).llm_context)
+
+    def _to_config(self) -> AssistantAgentConfig:
+        return AssistantAgentConfig(
+            name=self.name,
+            model_client=self._model_client.dump_component(),
+            workbench=[workbench.dump_component() for workbench in self._toolbox.workbenches],
+            handoffs=list(self._handoffs.values()),
+            model_context=self._model_context.dump_component(),
+            memory=[memory.dump_component() for memory in self._memory] if self._memory else None,
+            description=self.description,
+            system_message=self._system_message,
+            model_client_stream=self._model_client_stream,
+            reflect_on_tool_use=self._reflect_on_tool_use,
+            tool_call_summary_format=self._tool_call_summary_format,
+            max_tool_iterations=self._max_tool_iterations,
+            metadata=self._metadata,
+            structured_message_factory=(
+                self._structured_message_factory.dump_component() if self._structured_message_factory else None
+            ),
+        )
+
+    @classmethod
+    def _from_config(cls, config: AssistantAgentConfig) -> Self:
+        factory: StructuredMessageFactory | None = None
+        if config.structured_message_factory is not None:
+            factory = StructuredMessageFactory.load_component(config.structured_message_factory)
+        return cls(
+            name=config.name,
+            model_client=ChatCompletionClient.load_component(config.model_client),
+            tools=[BaseTool.load_component(tool) for tool in config.tools] if config.tools else None,
+            workbench=[Workbench.load_component(found) for found in config.workbench] if config.workbench else None,
+            handoffs=config.handoffs,
+            model_context=ChatCompletionContext.load_component(config.model_context) if config.model_context else None,
+            memory=[Memory.load_component(memory) for memory in config.memory] if config.memory else None,
+            description=config.description,
+            system_message=config.system_message,
+            model_client_stream=config.model_client_stream,
+            reflect_on_tool_use=config.reflect_on_tool_use,
+            max_tool_iterations=config.max_tool_iterations,
+            tool_call_summary_format=config.tool_call_summary_format,
+            output_content_type=factory.ContentModel if factory else None,
+            output_content_type_format=factory.format_string if factory else None,
+            metadata=config.metadata,
+        )
+
+    @classmethod
+    def _from_config_past_version(cls, config: dict[str, Any], version: int) -> Self:
+        """Load a configuration of version 1, which lists `tools` and knows neither workbenches nor iterations."""
+        return cls._from_config(AssistantAgentConfig.model_validate(config))
+
+
+def _not_made(call: FunctionCall) -> FunctionExecutionResult:
+    return FunctionExecutionResult(
+        content="Error: the call was not made", call_id=call.id, is_error=True, name=call.name
+    )
+
+
+def _memories(memory: Sequence[Memory] | None) -> list[Memory]:
+    if memory is None:
+        return []
+    if isinstance(memory, list) and all(isinstance(found, Memory) for found in memory):
+        return list(memory)
+    raise TypeError(f"Expected Memory, List[Memory], or None, got {type(memory)}")
+
+
+def _handoffs(handoffs: Sequence[Handoff | str] | None, model_client: ChatCompletionClient) -> dict[str, Handoff]:
+    """Return the handoffs by the names of their tools."""
+    if not handoffs:
+        return {}
+    if not model_client.model_info["function_calling"]:
+        raise ValueError("The model does not support function calling, which is needed for handoffs.")
+    found: list[Handoff] = []
+    for handoff in handoffs:
+        if isinstance(handoff, str):
+            found.append(Handoff(target=handoff))
+        elif isinstance(handoff, Handoff):
+            found.append(handoff)
+        else:
+            raise ValueError(f"Unsupported handoff type: {type(handoff)}")
+    names = [handoff.name for handoff in found]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Handoff names must be unique: {names}")
+    return {handoff.name: handoff for handoff in found}
+
+
+def _workbenches(
+    tools: Sequence[BaseTool[Any, Any] | Callable[..., Any]] | None,
+    workbench: Workbench | Sequence[Workbench] | None,
+    handoffs: Mapping[str, Handoff],
+    model_client: ChatCompletionClient,
+) -> list[Workbench]:
+    """Return the workbenches; plain tools become one."""
+    made: list[BaseTool[Any, Any]] = []
+    if tools:
+        if not model_client.model_info["function_calling"]:
+            raise ValueError("The model does not support function calling.")
+        for tool in tools:
+            if isinstance(tool, BaseTool):
+                made.append(tool)
+            elif callable(tool):
+                function = getattr(tool, "func", tool)  # the docstring of a functools.partial is that of the class
+                made.append(FunctionTool(tool, description=getattr(function, "__doc__", None) or ""))
+            else:
+                raise ValueError(f"Unsupported tool type: {type(tool)}")
+    names = [tool.name for tool in made]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Tool names must be unique: {names}")
+    clashing = [
+        handoff.name for handoff in handoffs.values() if handoff.name in names or handoff.target in names
+    ]
+    if clashing:
+        raise ValueError(
+            f"Handoff names must be unique from tool names. Handoff names: {clashing}; tool names: {names}"
+        )
+    if workbench is not None:
+        if made:
+            raise ValueError("Tools cannot be used with a workbench.")
+        return list(workbench) if isinstance(workbench, Sequence) else [workbench]
+    return [StaticStreamWorkbench(made)]

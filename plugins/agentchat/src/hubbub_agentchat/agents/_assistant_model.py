@@ -1,0 +1,105 @@
+"""Model calls of an assistant agent: the prompt from its context, the reply whole or in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Literal
+
+from hubbub_core import CancellationToken
+from hubbub_core.model_context import ChatCompletionContext
+from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, SystemMessage, UserMessage
+from hubbub_core.tools import ToolSchema
+from pydantic import BaseModel
+
+from hubbub_agentchat.messages import ModelClientStreamingChunkEvent
+from hubbub_agentchat.utils import remove_images
+
+
+class ModelCaller:
+    """Asks one agent's model.
+
+    Args:
+        name: The agent's name, source of the chunks.
+        client: The model.
+        context: Where the conversation is.
+        system_messages: Put before it.
+        stream: Whether pieces are asked for.
+        json_output: Class of the reply, if it has one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client: ChatCompletionClient,
+        context: ChatCompletionContext,
+        system_messages: Sequence[SystemMessage],
+        *,
+        stream: bool,
+        json_output: type[BaseModel] | None,
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._context = context
+        self._system_messages: list[LLMMessage] = list(system_messages)
+        self._stream = stream
+        self._json_output = json_output
+        # The last message known to stand behind text only, and how many messages that are: a growing context is then
+        # searched for images once per message, not once per message and call.
+        self._plain: tuple[int, LLMMessage] | None = None
+
+    async def ask(
+        self,
+        tools: Sequence[ToolSchema],
+        tool_choice: Literal["auto", "none"],
+        full_message_id: str,
+        cancellation_token: CancellationToken,
+    ) -> AsyncGenerator[ModelClientStreamingChunkEvent | CreateResult, None]:
+        """Ask the model; yields its pieces if it streams, then the whole reply.
+
+        Raises:
+            RuntimeError: The client's stream holds something else than texts and a result, or no result.
+        """
+        messages = await self._prompt()
+        if not self._stream:
+            yield await self._client.create(
+                messages,
+                tools=tools,
+                tool_choice=tool_choice,
+                json_output=self._json_output,
+                cancellation_token=cancellation_token,
+            )
+            return
+        stream = self._client.create_stream(
+            messages,
+            tools=tools,
+            tool_choice=tool_choice,
+            json_output=self._json_output,
+            cancellation_token=cancellation_token,
+        )
+        source = self._name
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield ModelClientStreamingChunkEvent(content=piece, source=source, full_message_id=full_message_id)
+                elif isinstance(piece, CreateResult):
+                    yield piece
+                    return
+                else:
+                    raise RuntimeError(f"Invalid chunk type: {type(piece)}")
+        raise RuntimeError("No final model result in streaming mode.")
+
+    async def _prompt(self) -> list[LLMMessage]:
+        messages = self._system_messages + await self._context.get_messages()
+        if self._client.model_info["vision"]:
+            return messages
+        start = 0
+        if self._plain is not None:
+            count, last = self._plain
+            if len(messages) >= count and messages[count - 1] is last:
+                start = count
+        if any(isinstance(message, UserMessage) and type(message.content) is list for message in messages[start:]):
+            return remove_images(messages)
+        if messages:
+            self._plain = (len(messages), messages[-1])
+        return messages

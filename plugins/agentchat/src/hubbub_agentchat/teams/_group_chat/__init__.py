@@ -1,0 +1,1 @@
+"""The group chat protocol: manager, participants' containers, and the messages between them."""

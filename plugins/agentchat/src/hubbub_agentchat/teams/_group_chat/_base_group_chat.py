@@ -1,0 +1,477 @@
+"""The base of teams: registers participants and manager with a runtime, and runs tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from hubbub_core import (
+    AgentId,
+    AgentRuntime,
+    AgentType,
+    CancellationToken,
+    SingleThreadedAgentRuntime,
+    TypeSubscription,
+)
+from hubbub_registry import ComponentBase
+from pydantic import BaseModel, ValidationError
+
+from hubbub_agentchat.base import ChatAgent, TaskResult, Team, TerminationCondition
+from hubbub_agentchat.messages import (
+    BaseAgentEvent,
+    BaseChatMessage,
+    MessageFactory,
+    ModelClientStreamingChunkEvent,
+    StopMessage,
+    StructuredMessage,
+    TextMessage,
+)
+from hubbub_agentchat.state import TeamState
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
+from hubbub_agentchat.teams._group_chat._chat_agent_container import ChatAgentContainer
+from hubbub_agentchat.teams._group_chat._events import (
+    GroupChatPause,
+    GroupChatReset,
+    GroupChatResume,
+    GroupChatStart,
+    GroupChatTermination,
+    SerializableException,
+)
+from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
+from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
+
+
+class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
+    """The base class for group chat teams.
+
+    For a team of your own derive a manager from `BaseGroupChatManager`, then a team from this class that makes it.
+
+    Args:
+        name: The team's name.
+        description: What the team does.
+        participants: Agents, and teams where the kind of team allows them.
+        group_chat_manager_name: Source of the manager's messages, and its key in the saved state.
+        group_chat_manager_class: Class of the manager.
+        termination_condition: When a run ends; without one, and without `max_turns`, it goes on for ever.
+        max_turns: How many turns a run has at most.
+        runtime: Where the team's agents live; the caller starts and stops it. A runtime of the team's own by default.
+        custom_message_types: Message and event classes, besides the built-in ones, that participants exchange.
+        emit_team_events: Whether selected speakers are put out as events.
+
+    Raises:
+        ValueError: There are no participants, or two have one name.
+    """
+
+    component_type: ClassVar[str] = "team"
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        participants: list[ChatAgent | Team],
+        group_chat_manager_name: str,
+        group_chat_manager_class: type[SequentialRoutedAgent],
+        termination_condition: TerminationCondition | None = None,
+        max_turns: int | None = None,
+        runtime: AgentRuntime | None = None,
+        custom_message_types: list[type[BaseAgentEvent | BaseChatMessage]] | None = None,
+        emit_team_events: bool = False,
+    ) -> None:
+        if not participants:
+            raise ValueError("At least one participant is required.")
+        names = [participant.name for participant in participants]
+        if len(set(names)) != len(names):
+            raise ValueError("The participant names must be unique.")
+        if max_turns is not None and max_turns <= 0:
+            raise ValueError("The maximum number of turns must be greater than 0.")
+        self._name = name
+        self._description = description
+        self._participants = list(participants)
+        self._participant_names = names
+        self._participant_descriptions = [participant.description for participant in participants]
+        self._base_group_chat_manager_class = group_chat_manager_class
+        self._termination_condition = termination_condition
+        self._max_turns = max_turns
+        self._emit_team_events = emit_team_events
+        self._message_factory = _message_factory(participants, custom_message_types)
+        # With the team's id in every type, several teams, and teams of the same participants, share one runtime.
+        self._team_id = str(uuid4())
+        self._group_chat_manager_name = group_chat_manager_name
+        self._manager_type = f"{group_chat_manager_name}_{self._team_id}"
+        self._group_topic_type = f"group_topic_{self._team_id}"
+        self._output_topic_type = f"output_topic_{self._team_id}"
+        self._participant_topic_types = [f"{name}_{self._team_id}" for name in names]
+        self._output = OutputQueue()
+        self._embedded: SingleThreadedAgentRuntime | None = None
+        if runtime is None:
+            runtime = self._embedded = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
+        self._runtime: AgentRuntime = runtime
+        self._initialized = False
+        self._is_running = False
+        self._driving = False
+        """Whether the runtime of the team's own delivers messages."""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def description(self) -> str:
+        return self._description
+
+    @abstractmethod
+    def _create_group_chat_manager_factory(
+        self,
+        name: str,
+        group_topic_type: str,
+        output_topic_type: str,
+        participant_topic_types: list[str],
+        participant_names: list[str],
+        participant_descriptions: list[str],
+        output_message_queue: asyncio.Queue[OutputItem],
+        termination_condition: TerminationCondition | None,
+        max_turns: int | None,
+        message_factory: MessageFactory,
+    ) -> Callable[[], SequentialRoutedAgent]:
+        """Return what makes the manager; see `BaseGroupChatManager` for the arguments."""
+
+    async def run(
+        self,
+        *,
+        task: str | BaseChatMessage | Sequence[BaseChatMessage] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        output_task_messages: bool = True,
+    ) -> TaskResult:
+        """Run the team and return the result; see `run_stream`."""
+        async for item in self.run_stream(
+            task=task, cancellation_token=cancellation_token, output_task_messages=output_task_messages
+        ):
+            if isinstance(item, TaskResult):
+                result = item
+        return result
+
+    async def run_stream(
+        self,
+        *,
+        task: str | BaseChatMessage | Sequence[BaseChatMessage] | None = None,
+        cancellation_token: CancellationToken | None = None,
+        output_task_messages: bool = True,
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
+        """Run the team and yield messages and events as they arise; the last item is the `TaskResult`.
+
+        The termination condition is reset when the run ends. Streamed chunks are yielded and are not in the result.
+        However the run ends, it ends whole: nobody is at work when the caller has the result, the error or the
+        `CancelledError`, and the team can be run, saved or reset.
+
+        Args:
+            task: A text (from `user`), a message or several. None goes on with the current task.
+            cancellation_token: Aborts the run at once. To stop gracefully use an `ExternalTermination`.
+            output_task_messages: Whether the task's own messages are put out.
+
+        Raises:
+            ValueError: The task is empty, not of chat messages or of an unregistered class, or the team is running.
+            RuntimeError: A participant, the manager or the condition failed; the cause is what it raised.
+            asyncio.CancelledError: The token was cancelled.
+        """
+        if self._is_running:
+            raise ValueError("The team is already running, it cannot run again until it is stopped.")
+        messages = self._task_messages(task)
+        self._is_running = True
+        token = CancellationToken()
+        output = self._output
+        handle: int | None = None
+        driver: asyncio.Task[None] | None = None
+        ended = False
+        try:
+            await self._initialize()
+            if cancellation_token is not None:
+                handle = cancellation_token.link(_in_loop(token.cancel))
+            token.add_callback(output.wake_reader)
+            start = GroupChatStart(messages=messages, output_task_messages=output_task_messages)
+            driver = asyncio.create_task(self._drive(start, token), name=f"run of team {self._name}")
+            produced: list[BaseAgentEvent | BaseChatMessage] = []
+            while True:
+                if token.is_cancelled():
+                    raise asyncio.CancelledError(f"the run of team {self._name!r} was cancelled")
+                if output.empty():
+                    if driver.done():
+                        driver.result()  # raises when the group cannot take the task
+                    await output.arrived()
+                    continue
+                item = output.get_nowait()
+                if isinstance(item, GroupChatTermination):
+                    if item.error is not None:
+                        raise RuntimeError(str(item.error)) from item.error.exception
+                    await driver
+                    ended = True
+                    yield TaskResult(messages=produced, stop_reason=item.message.content)
+                    return
+                if type(item) is not ModelClientStreamingChunkEvent:
+                    produced.append(item)
+                yield item
+        finally:
+            if cancellation_token is not None and handle is not None:
+                cancellation_token.unlink(handle)
+            try:
+                if driver is not None:
+                    await self._finish(driver, None if ended else token)
+            finally:
+                output.discard()
+                self._is_running = False
+
+    async def _drive(self, start: GroupChatStart, token: CancellationToken) -> None:
+        """Begin the run; with a runtime of the team's own, see it through until that has gone idle."""
+        embedded = self._embedded
+        if embedded is not None:
+            embedded.start()
+            self._driving = True
+        try:
+            await self._runtime.send_message(start, self._manager_id, cancellation_token=token)
+        finally:
+            if embedded is not None:
+                try:
+                    await embedded.stop_when_idle()
+                except Exception as exc:
+                    self._output.put_nowait(_stop("An exception occurred in the runtime.", exc))
+                finally:
+                    self._driving = False
+            self._output.wake_reader()
+        if embedded is not None:
+            # Nobody is at work any more. If that is because the run has ended, its end stands before this.
+            self._output.put_nowait(_stop("The group chat is stopped."))
+
+    async def _finish(self, driver: asyncio.Task[None], aborted: CancellationToken | None) -> None:
+        """Wait until nobody is at work for the run; end whoever still is if it was aborted or has failed."""
+        if aborted is not None:
+            aborted.cancel()
+            self._output.discard()
+        if not driver.done():
+            await asyncio.wait([driver])
+        await self._output.settled()
+        if not driver.cancelled():
+            driver.exception()  # the caller was told already, or leaves with another error
+        if aborted is not None and self._termination_condition is not None:
+            await self._termination_condition.reset()
+
+    async def reset(self) -> None:
+        """Bring the participants, in order, and then the manager back to the state after construction.
+
+        Raises:
+            RuntimeError: The team is running.
+        """
+        if self._is_running:
+            raise RuntimeError("The group chat is currently running. It must be stopped before it can be reset.")
+        self._is_running = True
+        try:
+            await self._initialize()
+            async with self._runtime_at_work():
+                for agent_id in [*self._participant_ids, self._manager_id]:
+                    await self._runtime.send_message(GroupChatReset(), agent_id)
+        finally:
+            self._output.discard()
+            self._is_running = False
+
+    async def pause(self) -> None:
+        """Call `on_pause` of every agent, and `pause` of every inner team, while the run goes on (N-383).
+
+        Raises:
+            RuntimeError: The team has never run.
+            Exception: What a participant raised.
+        """
+        await self._tell_all(GroupChatPause(), "paused")
+
+    async def resume(self) -> None:
+        """Call `on_resume` of every agent, and `resume` of every inner team.
+
+        Raises:
+            RuntimeError: The team has never run.
+            Exception: What a participant raised.
+        """
+        await self._tell_all(GroupChatResume(), "resumed")
+
+    async def _tell_all(self, message: GroupChatPause | GroupChatResume, done: str) -> None:
+        if not self._initialized:
+            raise RuntimeError(f"The group chat has not been initialized. It must be run before it can be {done}.")
+        async with self._runtime_at_work():
+            told = await asyncio.gather(
+                *(
+                    self._runtime.send_message(message, agent_id)
+                    for agent_id in [*self._participant_ids, self._manager_id]
+                ),
+                return_exceptions=True,
+            )
+        for answer in told:
+            if isinstance(answer, BaseException):
+                raise answer
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the state of the participants and the manager by name, as `TeamState`.
+
+        May be called before the first run. In the middle of a run the parts may not fit together.
+        """
+        await self._initialize()
+        states: dict[str, Mapping[str, Any]] = {}
+        for name, agent_id in self._states():
+            states[name] = await self._runtime.agent_save_state(agent_id)
+        return TeamState(agent_states=states).model_dump()
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the state with one that a team of the same participants has saved.
+
+        Raises:
+            RuntimeError: The team is running.
+            ValueError: A participant's or the manager's state is missing, or is not what such a team saves.
+        """
+        if self._is_running:
+            raise RuntimeError("The team cannot be loaded while it is running.")
+        self._is_running = True
+        try:
+            await self._initialize()
+            team_state = TeamState.model_validate(state)
+            for name, agent_id in self._states():
+                if name not in team_state.agent_states:
+                    raise ValueError(f"Agent state for {name} not found in the saved state.")
+                await self._runtime.agent_load_state(agent_id, team_state.agent_states[name])
+        except ValidationError as exc:
+            raise ValueError(
+                "Invalid state format. The expected state format has changed since v0.4.9. "
+                f"Save the state again with a current release. Details: {exc}"
+            ) from exc
+        finally:
+            self._is_running = False
+
+    @property
+    def _manager_id(self) -> AgentId:
+        return AgentId(type=self._manager_type, key=self._team_id)
+
+    @property
+    def _participant_ids(self) -> list[AgentId]:
+        return [AgentId(type=topic_type, key=self._team_id) for topic_type in self._participant_topic_types]
+
+    def _states(self) -> list[tuple[str, AgentId]]:
+        names = [*self._participant_names, self._group_chat_manager_name]
+        return list(zip(names, [*self._participant_ids, self._manager_id], strict=True))
+
+    async def _initialize(self) -> None:
+        """Register participants and manager, once. The agents themselves are made by their first message."""
+        if self._initialized:
+            return
+        for participant, topic_type in zip(self._participants, self._participant_topic_types, strict=True):
+            agent_type = await ChatAgentContainer.register(
+                self._runtime,
+                type=topic_type,
+                factory=self._container_factory(participant),
+            )
+            await self._subscribe(topic_type, agent_type)
+            await self._subscribe(self._group_topic_type, agent_type)
+        manager_type = await self._base_group_chat_manager_class.register(
+            self._runtime,
+            type=self._manager_type,
+            factory=self._create_group_chat_manager_factory(
+                name=self._group_chat_manager_name,
+                group_topic_type=self._group_topic_type,
+                output_topic_type=self._output_topic_type,
+                participant_topic_types=self._participant_topic_types,
+                participant_names=self._participant_names,
+                participant_descriptions=self._participant_descriptions,
+                output_message_queue=self._output,
+                termination_condition=self._termination_condition,
+                max_turns=self._max_turns,
+                message_factory=self._message_factory,
+            ),
+        )
+        await self._subscribe(self._group_topic_type, manager_type)
+        await self._subscribe(self._manager_type, manager_type)
+        self._initialized = True
+
+    async def _subscribe(self, topic_type: str, agent_type: AgentType) -> None:
+        await self._runtime.add_subscription(TypeSubscription(topic_type=topic_type, agent_type=agent_type.type))
+
+    def _container_factory(self, participant: ChatAgent | Team) -> Callable[[], ChatAgentContainer]:
+        return lambda: ChatAgentContainer(self._group_topic_type, participant, self._message_factory, self._output)
+
+    @asynccontextmanager
+    async def _runtime_at_work(self) -> AsyncIterator[None]:
+        """Have the runtime deliver messages within the block: the team's own one runs only while a task does."""
+        embedded = self._embedded
+        if embedded is None or self._driving:
+            yield
+            return
+        embedded.start()
+        self._driving = True
+        try:
+            yield
+        finally:
+            self._driving = False
+            await embedded.stop_when_idle()
+
+    def _task_messages(
+        self, task: str | BaseChatMessage | Sequence[BaseChatMessage] | None
+    ) -> list[BaseChatMessage] | None:
+        if task is None:
+            return None
+        messages: list[BaseChatMessage]
+        if isinstance(task, str):
+            messages = [TextMessage(content=task, source="user")]
+        elif isinstance(task, BaseChatMessage):
+            messages = [task]
+        elif isinstance(task, list):
+            if not task:
+                raise ValueError("Task list cannot be empty.")
+            for message in task:
+                if not isinstance(message, BaseChatMessage):
+                    raise ValueError("All messages in task list must be valid BaseChatMessage types")
+            messages = list(task)
+        else:
+            raise ValueError("Task must be a string, a BaseChatMessage, or a list of BaseChatMessage.")
+        for message in messages:
+            if not self._message_factory.is_registered(type(message)):
+                raise ValueError(
+                    f"Message type {type(message).__name__} is not registered with the team. "
+                    "Pass it as `custom_message_types=[...]` to the team's constructor."
+                )
+        return messages
+
+
+def _message_factory(
+    participants: Sequence[ChatAgent | Team],
+    custom_message_types: Sequence[type[BaseAgentEvent | BaseChatMessage]] | None,
+) -> MessageFactory:
+    """Return a factory that knows the custom types, and the structured messages that participants produce."""
+    factory = MessageFactory()
+    for message_type in custom_message_types or ():
+        factory.register(message_type)
+    for participant in participants:
+        produced: Sequence[type[BaseAgentEvent | BaseChatMessage]] = ()
+        if isinstance(participant, ChatAgent):
+            produced = [found for found in participant.produced_message_types if issubclass(found, StructuredMessage)]
+        elif isinstance(participant, BaseGroupChat):
+            produced = participant._message_factory.registered_types
+        for message_type in produced:
+            if not factory.is_registered(message_type):
+                factory.register(message_type)
+    return factory
+
+
+def _in_loop(callback: Callable[[], None]) -> Callable[[], None]:
+    """Return a function for any thread that has this loop call `callback`."""
+    loop = asyncio.get_running_loop()
+
+    def call() -> None:
+        if asyncio._get_running_loop() is loop:
+            callback()
+        else:
+            loop.call_soon_threadsafe(callback)
+
+    return call
+
+
+def _stop(content: str, error: Exception | None = None) -> GroupChatTermination:
+    return GroupChatTermination(
+        message=StopMessage(content=content, source="BaseGroupChat"),
+        error=None if error is None else SerializableException.from_exception(error),
+    )

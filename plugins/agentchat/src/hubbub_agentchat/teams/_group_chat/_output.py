@@ -1,0 +1,130 @@
+"""The way from a group chat's agents to the caller of its run: one queue in the process, past the runtime.
+
+Publishing every message, and every streamed chunk, through the runtime to a collecting agent costs a delivery each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias
+
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from hubbub_agentchat.teams._group_chat._events import GroupChatTermination
+
+OutputItem: TypeAlias = BaseAgentEvent | BaseChatMessage | GroupChatTermination
+
+_HIGH: Final = 256
+"""From this many unread items on, a participant waits for the reader."""
+
+
+class OutputQueue(asyncio.Queue[OutputItem]):
+    """What a run has put out and its caller has not read yet.
+
+    An `asyncio.Queue` by interface, which is documented for managers; it belongs to no event loop, so that a team can
+    be run in one `asyncio.run` after another.
+
+    It also counts the handlers at work, so that the end of an aborted run can be awaited whoever owns the runtime.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[OutputItem] = deque()
+        self._readers: deque[asyncio.Future[None]] = deque()
+        self._feeders: deque[asyncio.Future[None]] = deque()
+        self._busy = 0
+        self._settled: deque[asyncio.Future[None]] = deque()
+
+    def qsize(self) -> int:
+        return len(self._items)
+
+    def empty(self) -> bool:
+        return not self._items
+
+    def full(self) -> bool:
+        return False
+
+    def put_nowait(self, item: OutputItem) -> None:
+        self._items.append(item)
+        if self._readers:
+            _wake(self._readers)
+
+    async def put(self, item: OutputItem) -> None:
+        self.put_nowait(item)
+
+    async def feed(self, item: OutputItem) -> None:
+        """Put an item, and wait while the reader is far behind."""
+        self.put_nowait(item)
+        while len(self._items) >= _HIGH:
+            await _wait(self._feeders)
+
+    def get_nowait(self) -> OutputItem:
+        if not self._items:
+            raise asyncio.QueueEmpty
+        item = self._items.popleft()
+        if self._feeders and len(self._items) < _HIGH:
+            _wake_all(self._feeders)
+        return item
+
+    async def get(self) -> OutputItem:
+        while not self._items:
+            await _wait(self._readers)
+        return self.get_nowait()
+
+    def discard(self) -> None:
+        """Forget all items, and let whoever waits for the reader go on."""
+        self._items.clear()
+        _wake_all(self._feeders)
+
+    def wake_reader(self) -> None:
+        """Have `arrived` return though nothing was put."""
+        _wake_all(self._readers)
+
+    async def arrived(self) -> None:
+        """Wait until something is put, or `wake_reader` is called."""
+        if not self._items:
+            await _wait(self._readers)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count a handler of the run."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                _wake_all(self._settled)
+
+    async def settled(self) -> None:
+        """Wait until no handler is at work."""
+        while self._busy:
+            await _wait(self._settled)
+
+
+async def _wait(waiters: deque[asyncio.Future[None]]) -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiters.append(future)
+    try:
+        await future
+    except BaseException:
+        if future.done() and not future.cancelled():
+            _wake(waiters)  # the wake-up was for somebody who has left: hand it on
+        raise
+    finally:
+        if future in waiters:
+            waiters.remove(future)
+
+
+def _wake(waiters: deque[asyncio.Future[None]]) -> None:
+    while waiters:
+        future = waiters.popleft()
+        if not future.done():
+            future.set_result(None)
+            return
+
+
+def _wake_all(waiters: deque[asyncio.Future[None]]) -> None:
+    while waiters:
+        _wake(waiters)

@@ -1,0 +1,314 @@
+"""How a task becomes a graph's input, and what a graph returns becomes a result's messages."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from langchain_core.messages import BaseMessage
+from langgraph.pregel import Pregel
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+
+from hubbub_core.exchange import AgentResult, AgentTask, Source
+from hubbub_core.models import (
+    AssistantMessage,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+    UserMessage,
+)
+
+from ._messages import from_langchain, to_langchain
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+Input: TypeAlias = str | Callable[[AgentTask], Any] | None
+Output: TypeAlias = str | Callable[[Any], Any] | None
+BuildInput: TypeAlias = Callable[[AgentTask, Sequence[LLMMessage]], Any]
+"""Takes the task and those of its messages that the graph does not know yet; returns the graph's input."""
+
+_Form: TypeAlias = Literal["text", "messages", "hub messages", "task", "mapping"]
+_HUB_MESSAGES = (SystemMessage, UserMessage, AssistantMessage, FunctionExecutionResultMessage)
+_EXTRAS = ("sources", "metadata")
+_METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+
+
+def input_builder(graph: Graph, name: str, wanted: Input) -> BuildInput:
+    """Decide, once, how tasks are given to a graph.
+
+    Args:
+        graph: The graph; its input schema decides where `wanted` does not.
+        name: The graph's name, for errors.
+        wanted: A function of the task, or the key that takes the task's text.
+
+    Raises:
+        ValueError: The schema leaves it open, or has no such key.
+    """
+    if callable(wanted):
+        return lambda task, _: wanted(task)
+    fields, root = _input_schema(graph)
+    if fields is None:
+        if wanted is not None:
+            return lambda task, _: {wanted: task.text()}
+        form = _form(root)
+        if form is None:
+            raise ValueError(
+                f"graph {name!r} takes {_shown(root)}, which a task does not become by itself; "
+                "pass input=, a function of the AgentTask that returns it"
+            )
+        root_form: _Form = form
+        return lambda task, new: _value(root_form, task, new, root)
+    key = wanted
+    if key is None:
+        key = "messages" if "messages" in fields else next(iter(fields), None) if len(fields) == 1 else None
+    if key is None or key not in fields:
+        keys = ", ".join(fields)
+        problem = f"has no input key {key!r}; it takes {keys}" if key else f"takes {keys}, none of them 'messages'"
+        raise ValueError(
+            f"graph {name!r} {problem}; pass input=, the key for the task's text or a function of the AgentTask"
+        )
+    form = _form(fields[key])
+    if form is None and key != "messages":
+        raise ValueError(
+            f"the input key {key!r} of graph {name!r} takes {_shown(fields[key])}, which a task does not become by "
+            "itself; pass input=, a function of the AgentTask that returns the whole input"
+        )
+    field_form: _Form = form or "messages"
+    return lambda task, new: {key: _value(field_form, task, new, fields[key])}
+
+
+def check_output(graph: Graph, name: str, wanted: Output) -> None:
+    """Refuse, before anything runs, a graph whose result could not be read.
+
+    Raises:
+        ValueError: The graph has no such output key, or several and none is chosen.
+    """
+    channels = graph.output_channels
+    if callable(wanted) or isinstance(channels, str):
+        return
+    keys = ", ".join(channels)
+    if wanted is not None and wanted not in channels:
+        raise ValueError(f"graph {name!r} has no output key {wanted!r}; it returns {keys}")
+    if wanted is None and "messages" not in channels and len([key for key in channels if key not in _EXTRAS]) != 1:
+        raise ValueError(
+            f"graph {name!r} returns {keys}, none of them 'messages'; pass output=, the key of the answer or a "
+            "function of the result"
+        )
+
+
+def takes_messages(graph: Graph) -> bool:
+    """Tell whether the conversation is kept in the graph's key `messages`."""
+    return "messages" in graph.channels
+
+
+def read_output(name: str, wanted: Output, final: Any, known: Sequence[Any]) -> AgentResult:
+    """Read what a graph returned.
+
+    Args:
+        name: Author of messages that name none, and the graph's name in errors.
+        wanted: As given to the adapter: a key, a function of what the graph returned, or None.
+        final: What the graph returned.
+        known: The messages that were in the graph's state before the run, which the result leaves out.
+
+    Raises:
+        ValueError: There is no such key, or the value has no form in the hub.
+    """
+    value = final
+    if callable(wanted):
+        value = wanted(final)
+    elif isinstance(final, Mapping):
+        key = wanted or _only_key(name, final)
+        if key is not None and key not in final:
+            raise ValueError(f"graph {name!r} returned no {key!r}; it returned {', '.join(final) or 'nothing'}")
+        value = None if key is None else final[key]
+        if key == "messages" and isinstance(value, Sequence):
+            value = new_messages(value, known)
+    elif isinstance(final, list):
+        value = new_messages(final, known)
+    result = value if isinstance(value, AgentResult) else AgentResult(messages=_hub_messages(name, value))
+    if isinstance(final, Mapping):
+        sources = [*result.sources, *_sources(name, final.get("sources"))]
+        result = result.model_copy(
+            update={"sources": sources, "metadata": {**_metadata(final.get("metadata")), **result.metadata}}
+        )
+    return result
+
+
+def new_messages(messages: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+    """Return the messages that are not among the known ones; one that was rewritten in place is new."""
+    left = list(known)
+    by_id = {message.id: message for message in left if getattr(message, "id", None) is not None}
+    found = []
+    for message in messages:
+        before = by_id.get(getattr(message, "id", None))
+        if before is not None:
+            if before is not message and before != message:
+                found.append(message)
+            continue
+        # Without ids, equal messages are told apart by their number: each known one excuses one.
+        index = next((i for i, old in enumerate(left) if old is message or old == message), None)
+        if index is None:
+            found.append(message)
+        else:
+            del left[index]
+    return found
+
+
+def _only_key(name: str, final: Mapping[str, Any]) -> str | None:
+    if "messages" in final:
+        return "messages"
+    keys = [key for key in final if key not in _EXTRAS]
+    if len(keys) > 1:
+        raise ValueError(
+            f"graph {name!r} returned {', '.join(keys)}; pass output=, the key of the answer or a function of the "
+            "result"
+        )
+    return keys[0] if keys else None
+
+
+def _hub_messages(name: str, value: Any) -> list[LLMMessage]:
+    if value is None:
+        return []
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if values and all(isinstance(item, BaseMessage) for item in values):
+        return from_langchain(values, source=name)
+    if values and all(isinstance(item, _HUB_MESSAGES) for item in values):
+        return values
+    if isinstance(value, str):
+        return [AssistantMessage(content=str(value), source=name)]
+    if isinstance(value, BaseModel):
+        return [AssistantMessage(content=value.model_dump_json(), source=name)]
+    if not values:
+        return []
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"graph {name!r} returned a {type(value).__name__} that is neither text, messages nor JSON ({error}); "
+            "pass output=, a function that makes one of these of it"
+        ) from error
+    return [AssistantMessage(content=text, source=name)]
+
+
+def _sources(name: str, found: Any) -> list[Source]:
+    if found is None:
+        return []
+    if not isinstance(found, list | tuple):
+        raise ValueError(f"'sources' of graph {name!r} is a {type(found).__name__}; it takes a list of Source or dicts")
+    sources = []
+    for position, item in enumerate(found):
+        try:
+            sources.append(Source(content=item) if isinstance(item, str) else Source.model_validate(item))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in ("sources", position, *first["loc"]))
+            raise ValueError(f"{where} of graph {name!r} is no source: {first['msg']}") from error
+    return sources
+
+
+def _metadata(found: Any) -> dict[str, JsonValue]:
+    # The key is a common one, and what a graph keeps there may be meant for itself: only JSON is taken over.
+    try:
+        return _METADATA.validate_python(found)
+    except ValidationError:
+        return {}
+
+
+def _value(form: _Form, task: AgentTask, new: Sequence[LLMMessage], annotation: Any) -> Any:
+    match form:
+        case "text":
+            return task.text()
+        case "task":
+            return task
+        case "hub messages":
+            return list(new)
+        case "messages":
+            return to_langchain(new)
+    kind = next(member for member in _members(annotation) if _is_mapping(member))
+    content = {"messages": _value(_form(_hints(kind).get("messages")) or "messages", task, new, None)}
+    # A TypedDict is a dict; a dataclass or pydantic model is made.
+    return content if issubclass(get_origin(kind) or kind, dict) else kind(**content)
+
+
+def _input_schema(graph: Graph) -> tuple[dict[str, Any] | None, Any]:
+    """Return the fields of a graph's input with their types, or None and the type of the whole."""
+    builder = getattr(graph, "builder", None)
+    if builder is not None:
+        names = list(builder.schemas[builder.input_schema])
+        if names == ["__root__"]:
+            return None, builder.input_schema
+        hints = _hints(builder.input_schema)
+        return {name: hints.get(name, Any) for name in names}, None
+    channels = graph.input_channels
+    if isinstance(channels, str):
+        return None, _resolved(graph, _update_type(graph, channels))
+    return {name: _update_type(graph, name) for name in channels}, None
+
+
+def _update_type(graph: Graph, channel: str) -> Any:
+    return getattr(graph.channels[channel], "UpdateType", Any)
+
+
+def _resolved(graph: Graph, annotation: Any) -> Any:
+    """Resolve an entry point's annotation, which LangGraph keeps as text if the module postpones annotations."""
+    if not isinstance(annotation, str):
+        return annotation
+    for node in graph.nodes.values():
+        for attribute in ("afunc", "func"):
+            function = inspect.unwrap(getattr(node.bound, attribute, None) or _nothing)
+            function = getattr(function, "func", function)  # a synchronous function is wrapped in a partial
+            parameters = [name for name in inspect.signature(function).parameters if name != "return"]
+            if parameters and parameters[0] in _hints(function):
+                return _hints(function)[parameters[0]]
+    return annotation
+
+
+def _nothing() -> None:
+    """Stand in for a function that a node does not have."""
+
+
+def _hints(annotated: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(annotated, include_extras=True)
+    except (TypeError, NameError, AttributeError):
+        return {}
+
+
+def _form(annotation: Any) -> _Form | None:
+    """Tell in which form a type takes a task; None when it takes none."""
+    members = _members(annotation)
+    if Any in members or str in members or inspect.Parameter.empty in members:
+        return "text"
+    for member in members:
+        if isinstance(member, type) and issubclass(member, AgentTask):
+            return "task"
+        origin = get_origin(member) or member
+        if _is_mapping(member):
+            return "mapping"
+        if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not tuple:
+            items = _members(get_args(member)[0]) if get_args(member) else [Any]
+            if any(item in _HUB_MESSAGES for item in items):
+                return "hub messages"
+            if Any in items or any(isinstance(item, type) and issubclass(item, BaseMessage) for item in items):
+                return "messages"
+    return None
+
+
+def _is_mapping(member: Any) -> bool:
+    return (get_origin(member) or member) is dict or (isinstance(member, type) and "messages" in _hints(member))
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the alternatives of a type, `Annotated` and unions opened."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [member for part in get_args(annotation) for member in _members(part)]
+    return [annotation]
+
+
+def _shown(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -1,0 +1,60 @@
+"""LlamaIndex in the hub: retrievers, engines and workflow agents as agents, the hub's model as a LlamaIndex LLM."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._splitting import split_sentences as split_sentences
+    from .agent import from_chat_engine as from_chat_engine
+    from .agent import from_query_engine as from_query_engine
+    from .agent import from_retriever as from_retriever
+    from .agent import from_workflow as from_workflow
+    from .agent import from_workflow_agent as from_workflow_agent
+    from .folder_agent import FolderRetrieverAgent as FolderRetrieverAgent
+    from .folder_agent import FolderRetrieverAgentConfig as FolderRetrieverAgentConfig
+    from .folder_index import FolderIndex as FolderIndex
+    from .folder_index import FolderIndexConfig as FolderIndexConfig
+    from .folder_index import IndexReport as IndexReport
+    from .llm import HubLLM as HubLLM
+    from .tools import LlamaIndexTool as LlamaIndexTool
+
+__all__ = [
+    "FolderIndex",
+    "FolderIndexConfig",
+    "FolderRetrieverAgent",
+    "FolderRetrieverAgentConfig",
+    "HubLLM",
+    "IndexReport",
+    "LlamaIndexTool",
+    "from_chat_engine",
+    "from_query_engine",
+    "from_retriever",
+    "from_workflow",
+    "from_workflow_agent",
+    "split_sentences",
+]
+
+_LAZY = {
+    "FolderIndex": ".folder_index",
+    "FolderIndexConfig": ".folder_index",
+    "FolderRetrieverAgent": ".folder_agent",
+    "FolderRetrieverAgentConfig": ".folder_agent",
+    "HubLLM": ".llm",
+    "IndexReport": ".folder_index",
+    "LlamaIndexTool": ".tools",
+    "from_chat_engine": ".agent",
+    "from_query_engine": ".agent",
+    "from_retriever": ".agent",
+    "from_workflow": ".agent",
+    "from_workflow_agent": ".agent",
+    "split_sentences": "._splitting",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"{__name__} offers no {name!r}", name=name)
+    value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
+    return value

@@ -1,0 +1,92 @@
+"""Call asynchronous code from synchronous code, whether or not an event loop runs in this thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop in a thread of its own, started by the first call.
+
+    One loop for all calls, since HTTP clients keep connections that only their own loop can use. The thread ends with
+    this object, or with the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: weakref.finalize[Any, LoopThread] | None = None
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and return its result; an interrupt of the caller cancels it.
+
+        Raises:
+            RuntimeError: Called from the thread itself, which would wait for itself for ever.
+        """
+        if asyncio._get_running_loop() is not None and asyncio._get_running_loop() is self._loop:
+            coroutine.close()
+            raise RuntimeError("a synchronous model call inside one; use the asynchronous methods in this tool")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+        """Run an asynchronous generator there, item by item (none is None), and close it when the caller stops."""
+        try:
+            while (item := self.call(_next(items))) is not None:
+                yield item
+        finally:
+            self.call(_close(items))
+
+    def close(self) -> None:
+        """End the thread; the next call starts another."""
+        with self._lock:
+            end, self._end, self._loop = self._end, None, None
+        if end is not None:
+            end()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=_serve, args=(self._loop,), name="hubbub-llama-index", daemon=True)
+                thread.start()
+                self._end = weakref.finalize(self, _stop, self._loop, thread)
+            return self._loop
+
+
+# Coroutines, which run_coroutine_threadsafe asks for; anext() and aclose() alone give other awaitables.
+
+
+async def _next(items: AsyncGenerator[T, None]) -> T | None:
+    return await anext(items, None)
+
+
+async def _close(items: AsyncGenerator[T, None]) -> None:
+    await items.aclose()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        for task in (tasks := asyncio.all_tasks(loop)):
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    if thread is not threading.current_thread():
+        thread.join(timeout=5)

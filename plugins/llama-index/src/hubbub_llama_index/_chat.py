@@ -1,0 +1,89 @@
+"""Chat engines as adapters: one engine serves every session, each with its own conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.models import AssistantMessage, LLMMessage
+
+from ._messages import to_chat_messages, with_sources
+from ._passages import sources_from_nodes, sources_from_tools
+from ._running import Emit, stream_work
+
+if TYPE_CHECKING:
+    from llama_index.core.chat_engine.types import BaseChatEngine
+    from llama_index.core.llms import ChatMessage
+
+
+class ChatEngineAdapter:
+    """Runs a chat engine. The engine holds one conversation, so sessions take turns and bring their own.
+
+    Args:
+        engine: The engine, shared by all sessions.
+        turn: The lock that the sessions of this engine share.
+    """
+
+    def __init__(self, engine: BaseChatEngine, turn: asyncio.Lock) -> None:
+        self._engine = engine
+        self._turn = turn
+        self._history: list[ChatMessage] = []
+
+    def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
+        """Continue the session's conversation; the answer is streamed, its passages and tools are the sources."""
+
+        async def work(emit: Emit) -> AgentResult:
+            async with self._turn:
+                return await self._chat(task, context, emit)
+
+        return stream_work(work, context.cancellation_token)
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the conversation as JSON."""
+        return {"messages": [message.model_dump(mode="json") for message in self._history]}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `save_state` returned."""
+        from llama_index.core.llms import ChatMessage
+
+        self._history = [ChatMessage.model_validate(message) for message in state.get("messages", [])]
+
+    async def _chat(self, task: AgentTask, context: AgentContext, emit: Emit) -> AgentResult:
+        from llama_index.core.chat_engine.types import AgentChatResponse
+
+        messages = to_chat_messages(with_sources(task))
+        if not messages or not (question := messages[-1].content):
+            raise ValueError(f"agent {context.name!r} holds a conversation, but the task has no text")
+        for block in messages[-1].blocks:
+            if block.block_type != "text":
+                raise ValueError(
+                    f"agent {context.name!r} is a chat engine, which takes text, not an {block.block_type}"
+                )
+        self._engine.reset()
+        response: Any = await self._engine.astream_chat(question, chat_history=[*self._history, *messages[:-1]])
+        text = ""
+        try:
+            if isinstance(response, AgentChatResponse):
+                # What a tool answered at once; its own stream would only slow it down word by word.
+                text = response.response
+            else:
+                async for token in response.async_response_gen():
+                    text += token
+                    emit(AgentChunk(content=token, source=context.name))
+        finally:
+            # The engine writes its memory in a task of its own.
+            if (writing := getattr(response, "awrite_response_to_history_task", None)) is not None:
+                writing.cancel()
+                await asyncio.wait({writing})
+        self._history = list(self._engine.chat_history)
+        answer: list[LLMMessage] = [AssistantMessage(content=text, source=context.name)]
+        sources = sources_from_nodes(response.source_nodes)
+        tools = sources_from_tools([output for output in response.sources if hasattr(output, "tool_name")])
+        known = {source.content for source in sources}
+        return AgentResult(
+            messages=answer,
+            source=context.name,
+            sources=[*sources, *(source for source in tools if source.content not in known)],
+        )

@@ -1,0 +1,85 @@
+"""What this plugin declares."""
+
+from __future__ import annotations
+
+from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
+
+_LLM = "llama_index.core.llms.llm.LLM"
+_CLIENT = "hubbub_core.models._model_client.ChatCompletionClient"
+
+
+@hookimpl
+def hubbub_components() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="agent",
+            provider="hubbub_llama_index.FolderRetrieverAgent",
+            name="llama_index_retriever",
+            summary="Finds passages in a folder of documents",
+            needs=("extra hubbub-llama-index[bm25]",),
+        ),
+        ComponentSpec(
+            kind="index",
+            provider="hubbub_llama_index.FolderIndex",
+            name="llama_index_folder",
+            summary="A folder of documents, split into passages and indexed once for many agents",
+            needs=("extra hubbub-llama-index[bm25]",),
+        ),
+    ]
+
+
+@hookimpl
+def hubbub_adapters() -> list[AdapterSpec]:
+    return [
+        AdapterSpec(
+            source="llama_index.core.base.base_retriever.BaseRetriever",
+            to="agent",
+            by="hubbub_llama_index.agent.from_retriever",
+            summary="A LlamaIndex retriever answers with passages",
+        ),
+        AdapterSpec(
+            source="llama_index.core.base.base_query_engine.BaseQueryEngine",
+            to="agent",
+            by="hubbub_llama_index.agent.from_query_engine",
+            summary="A LlamaIndex query engine answers questions",
+        ),
+        AdapterSpec(
+            source="llama_index.core.chat_engine.types.BaseChatEngine",
+            to="agent",
+            by="hubbub_llama_index.agent.from_chat_engine",
+            summary="A LlamaIndex chat engine holds conversations",
+        ),
+        AdapterSpec(
+            source=(
+                "llama_index.core.agent.workflow.base_agent.BaseWorkflowAgent",
+                "llama_index.core.agent.workflow.multi_agent_workflow.AgentWorkflow",
+            ),
+            to="agent",
+            by="hubbub_llama_index.agent.from_workflow_agent",
+            summary="FunctionAgent, ReActAgent, CodeActAgent, AgentWorkflow",
+        ),
+        AdapterSpec(
+            source="workflows.workflow.Workflow",
+            to="agent",
+            by="hubbub_llama_index.agent.from_workflow",
+            summary="A LlamaIndex workflow runs once per task",
+        ),
+        AdapterSpec(
+            source="llama_index.core.tools.types.BaseTool",
+            to="tool",
+            by="hubbub_llama_index.tools.from_llama_index_tool",
+            summary="A LlamaIndex tool for any model of the hub",
+        ),
+        AdapterSpec(
+            source="hubbub_core.tools._base.Tool",
+            to="llama_index.core.tools.types.BaseTool",
+            by="hubbub_llama_index.tools.to_llama_index_tool",
+            summary="A tool of the hub for LlamaIndex agents",
+        ),
+        AdapterSpec(
+            source=_CLIENT,
+            to=_LLM,
+            by="hubbub_llama_index.llm.from_model_client",
+            summary="The hub's model as a LlamaIndex LLM",
+        ),
+    ]

@@ -1,0 +1,124 @@
+"""Tools both ways: LlamaIndex tools for the hub's models, the hub's tools for LlamaIndex agents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from hubbub_core import CancellationToken
+from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema
+
+if TYPE_CHECKING:
+    from llama_index.core.tools import BaseTool as ForeignTool
+    from llama_index.core.tools import ToolOutput
+
+
+class LlamaIndexTool(BaseTool[BaseModel, Any]):
+    """A LlamaIndex tool as a tool of the hub.
+
+    Args:
+        tool: The tool. One that is synchronous underneath runs in a thread.
+
+    Raises:
+        ValueError: The tool has no name.
+    """
+
+    def __init__(self, tool: ForeignTool) -> None:
+        from llama_index.core.tools import adapt_to_async_tool
+
+        about = tool.metadata
+        name = about.to_openai_tool(skip_length_check=True)["function"]["name"]
+        if not name:
+            raise ValueError(f"a {type(tool).__name__} without a name cannot be called by a model; name it")
+        super().__init__(about.fn_schema or _one_input(), object, name, about.description)
+        self._tool = adapt_to_async_tool(tool)
+
+    @property
+    def schema(self) -> ToolSchema:
+        """What the model is told, as LlamaIndex writes it."""
+        function = self._tool.metadata.to_openai_tool(skip_length_check=True)["function"]
+        parameters: dict[str, Any] = {"type": "object", "properties": {}, **function["parameters"]}
+        return ToolSchema(
+            name=function["name"],
+            description=function["description"],
+            parameters=cast("ParametersSchema", parameters),
+        )
+
+    async def run_json(
+        self, args: Mapping[str, Any], cancellation_token: CancellationToken, call_id: str | None = None
+    ) -> Any:
+        """Call the tool with the arguments as they are; LlamaIndex tools validate their own.
+
+        Returns:
+            The tool's `ToolOutput`.
+
+        Raises:
+            Exception: What the tool raised, or reported as its error.
+        """
+        output: ToolOutput = await cancellation_token.link_future(asyncio.ensure_future(self._tool.acall(**args)))
+        if output.is_error:
+            raise output.exception or RuntimeError(output.content)
+        return output
+
+    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+        return await self.run_json(args.model_dump(), cancellation_token)
+
+    def return_value_as_string(self, value: Any) -> str:
+        return str(value)
+
+
+def from_llama_index_tool(tool: ForeignTool) -> LlamaIndexTool:
+    """Make a tool of the hub from a LlamaIndex tool."""
+    return LlamaIndexTool(tool)
+
+
+def to_llama_index_tool(tool: Tool) -> ForeignTool:
+    """Make a LlamaIndex tool from a tool of the hub.
+
+    Cancelling the LlamaIndex run cancels the tool. What the tool raises is reported to the model by LlamaIndex's
+    agents, as they do with every tool.
+    """
+    from llama_index.core.tools import FunctionTool, ToolMetadata
+
+    async def call(**arguments: Any) -> str:
+        token = CancellationToken()
+        try:
+            return tool.return_value_as_string(await tool.run_json(arguments, token))
+        except asyncio.CancelledError:
+            token.cancel()
+            raise
+
+    schema = tool.schema
+    metadata = ToolMetadata(
+        description=schema.get("description", ""), name=schema["name"], fn_schema=_arguments_class(tool)
+    )
+    return FunctionTool(async_fn=call, metadata=metadata)
+
+
+def _arguments_class(tool: Tool) -> type[BaseModel]:
+    """Return the class of a tool's arguments; one that only carries the schema where the tool has no typed class."""
+    parameters: dict[str, Any] = {
+        "type": "object",
+        "properties": {},
+        **cast("dict[str, Any]", tool.schema.get("parameters", {})),
+    }
+    try:
+        own = tool.args_type()
+    except NotImplementedError:
+        own = None
+    if own is not None and set(own.model_fields) == set(parameters["properties"]):
+        return own
+    # Tools of other systems describe themselves by a schema alone; it must reach the model unchanged.
+    return create_model(
+        f"{tool.name}Arguments",
+        __config__=ConfigDict(extra="allow", json_schema_extra=lambda schema: schema.update(parameters)),
+    )
+
+
+def _one_input() -> type[BaseModel]:
+    from llama_index.core.tools.types import DefaultToolFnSchema
+
+    return DefaultToolFnSchema

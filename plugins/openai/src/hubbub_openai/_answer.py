@@ -1,0 +1,130 @@
+"""What came back from the model, read into the hub's values."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+from hubbub_core import FunctionCall
+from hubbub_core.models import ChatCompletionTokenLogprob, FinishReasons, RequestUsage, TopLogprob
+
+from ._tools import normalize_name
+
+_FINISH_REASONS: dict[str, FinishReasons] = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+    "tool_calls": "function_calls",
+    "tool_use": "function_calls",
+    "function_call": "function_calls",
+    "function_calls": "function_calls",
+    "unknown": "unknown",
+}
+
+
+def finish_reason(reason: str | None, *, calls: bool = False) -> FinishReasons:
+    """Return the normalised reason; tool calls in the answer decide, whatever the server says (newer N-289)."""
+    normalized = _FINISH_REASONS.get(reason.lower(), "unknown") if isinstance(reason, str) else "unknown"
+    if calls and normalized != "function_calls":
+        warnings.warn(
+            f"Finish reason mismatch: {reason} != tool_calls when the answer has tool calls. "
+            "Finish reason may not be accurate.",
+            stacklevel=3,
+        )
+        return "function_calls"
+    return normalized
+
+
+def usage(reported: Any) -> RequestUsage:
+    """Return the tokens used; what the server leaves out or null counts as zero (newer N-292)."""
+    return RequestUsage(
+        prompt_tokens=getattr(reported, "prompt_tokens", None) or 0,
+        completion_tokens=getattr(reported, "completion_tokens", None) or 0,
+    )
+
+
+def text_of(content: Any) -> str:
+    """Return the text of a message or delta, whose content some servers send in parts.
+
+    Raises:
+        ValueError: A part is not text.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    texts: list[str] = []
+    for part in content if isinstance(content, list) else [content]:
+        if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
+            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+            raise ValueError(f"the model answered with a part of type {kind!r}; only text is supported")
+        texts.append(part["text"])
+    return "".join(texts)
+
+
+def reasoning_of(message: Any) -> str:
+    """Return the reasoning that a message or delta carries in a field of its own.
+
+    Servers call it `reasoning_content` (DeepSeek, older vLLM) or `reasoning` (OpenRouter, vLLM).
+    """
+    for field in ("reasoning_content", "reasoning"):
+        value = getattr(message, field, None)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def function_call(call_id: str | None, name: str | None, arguments: Any) -> FunctionCall:
+    """Make a call of what the server sent.
+
+    Arguments that were not sent at all count as an empty object: some servers do so for functions without parameters.
+    """
+    if arguments is not None and not isinstance(arguments, str):
+        warnings.warn(f"Tool call function arguments field is not a string: {arguments!r}", stacklevel=3)
+        arguments = json.dumps(arguments)
+    return FunctionCall(id=call_id or "", arguments=arguments or "{}", name=normalize_name(name or ""))
+
+
+def logprobs(choice: Any) -> list[ChatCompletionTokenLogprob] | None:
+    """Return the log probabilities of a choice's tokens, None when there are none."""
+    content = getattr(getattr(choice, "logprobs", None), "content", None)
+    if not content:
+        return None
+    return [
+        ChatCompletionTokenLogprob(
+            token=token.token,
+            logprob=token.logprob,
+            top_logprobs=[TopLogprob(logprob=top.logprob, bytes=top.bytes) for top in token.top_logprobs or ()],
+            bytes=token.bytes,
+        )
+        for token in content
+    ]
+
+
+def parse_r1_content(content: str) -> tuple[str | None, str]:
+    """Split the reasoning off a text of the family `r1` (newer N-288, N-407).
+
+    Returns:
+        The thought and the rest; None and the text unchanged, with a warning, if there is no `<think>..</think>`.
+    """
+    start, end = content.find("<think>"), content.find("</think>")
+    if start == -1 or end == -1:
+        warnings.warn(
+            "Could not find <think>..</think> field in model response content. No thought was extracted.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return None, content
+    if end < start:
+        warnings.warn(
+            "Found </think> before <think> in model response content. No thought was extracted.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return None, content
+    thought = content[start + len("<think>") : end].strip()
+    return thought, content[end + len("</think>") :].strip()

@@ -1,0 +1,140 @@
+"""Collect a streamed answer."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final
+
+from hubbub_core import FunctionCall
+from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, ModelFamily, RequestUsage
+
+from . import _answer
+
+_EMPTY_CHUNKS_BEFORE_WARNING: Final = 10
+
+
+class _PartialCall:
+    __slots__ = ("arguments", "call_id", "index", "name")
+
+    def __init__(self, index: int | None) -> None:
+        self.index = index
+        self.call_id = ""
+        self.name = ""
+        self.arguments = ""
+
+
+class StreamedAnswer:
+    """The answer so far. Feed it every chunk; it returns the pieces of text to show, and at the end the result."""
+
+    def __init__(self, family: str) -> None:
+        self._family = family
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._thinking = False
+        self._calls: list[_PartialCall] = []
+        self._logprobs: list[ChatCompletionTokenLogprob] = []
+        self._finish_reason: str | None = None
+        self._empty = 0
+        self._warned_choices = False
+        self.usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
+        self.model: str | None = None
+        """The model that the server says it used."""
+
+    def feed(self, chunk: Any) -> list[str]:
+        """Take the next chunk and return the texts it adds, thoughts wrapped by `<think>` and `</think>`.
+
+        Raises:
+            ValueError: The answer is of a kind that is not supported.
+        """
+        self.model = getattr(chunk, "model", None) or self.model
+        if getattr(chunk, "usage", None) is not None:
+            self.usage = _answer.usage(chunk.usage)
+        choice = self._first_choice(chunk)
+        if choice is None:
+            return []
+        if choice.finish_reason:
+            self._finish_reason = choice.finish_reason
+        self._logprobs.extend(_answer.logprobs(choice) or ())
+        delta = choice.delta
+        if delta is None:
+            return []
+        if getattr(delta, "function_call", None) is not None:
+            raise ValueError("the model answered with the legacy field `function_call`, which is not supported")
+        pieces: list[str] = []
+        reasoning = _answer.reasoning_of(delta)
+        if reasoning:
+            pieces.append(reasoning if self._thinking else "<think>" + reasoning)
+            self._thinking = True
+            self._reasoning.append(reasoning)
+        text = _answer.text_of(delta.content) or _answer.text_of(getattr(delta, "refusal", None))
+        if text:
+            pieces.append(self.end_of_thought() + text)
+            self._content.append(text)
+        for part in delta.tool_calls or ():
+            self._feed_call(part)
+        return pieces
+
+    def end_of_thought(self) -> str:
+        """Return what closes the thought in the shown text, once; empty when none is open."""
+        if not self._thinking:
+            return ""
+        self._thinking = False
+        return "</think>"
+
+    def result(self) -> CreateResult:
+        """Return the whole answer. Call it once, after the last chunk."""
+        text = "".join(self._content)
+        thought = "".join(self._reasoning) or None
+        if self._finish_reason is None:
+            warnings.warn("the server ended its stream without a finish reason; the answer may be cut", stacklevel=3)
+        content: str | list[FunctionCall]
+        if self._calls:
+            content = [_answer.function_call(call.call_id, call.name, call.arguments) for call in self._calls]
+            thought = "\n".join(part for part in (thought, text) if part) or None
+        elif self._family == ModelFamily.R1 and thought is None:
+            thought, content = _answer.parse_r1_content(text)
+        else:
+            content = text
+            if not text:
+                warnings.warn("the model's answer has neither text nor tool calls", stacklevel=3)
+        return CreateResult(
+            finish_reason=_answer.finish_reason(self._finish_reason, calls=bool(self._calls)),
+            content=content,
+            usage=self.usage,
+            cached=False,
+            logprobs=self._logprobs or None,
+            thought=thought,
+        )
+
+    def _first_choice(self, chunk: Any) -> Any:
+        choices = chunk.choices or []
+        if not choices:
+            if getattr(chunk, "usage", None) is None:
+                self._empty += 1
+                if self._empty == _EMPTY_CHUNKS_BEFORE_WARNING:
+                    warnings.warn(
+                        f"the server sent {self._empty} empty chunks in a row; they are skipped", stacklevel=4
+                    )
+            return None
+        self._empty = 0
+        first = [choice for choice in choices if not getattr(choice, "index", 0)]
+        if len(first) < len(choices) and not self._warned_choices:
+            self._warned_choices = True
+            warnings.warn("the server sent several choices; only the first one is used", stacklevel=4)
+        return first[0] if first else None
+
+    def _feed_call(self, part: Any) -> None:
+        index = getattr(part, "index", None)
+        call_id = getattr(part, "id", None) or ""
+        call = next((call for call in reversed(self._calls) if index is None or call.index == index), None)
+        # Some servers give every call the index 0, or none: a new id is a new call all the same.
+        if call is None or (call_id and call.call_id and call.call_id != call_id):
+            call = _PartialCall(index)
+            self._calls.append(call)
+        call.call_id = call.call_id or call_id
+        function = getattr(part, "function", None)
+        if function is None:
+            return
+        # Some servers repeat the name in every part; none sends it in pieces.
+        call.name = call.name or getattr(function, "name", None) or ""
+        call.arguments += getattr(function, "arguments", None) or ""

@@ -1,0 +1,36 @@
+"""What hubbub-openai declares."""
+
+from __future__ import annotations
+
+from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
+
+
+@hookimpl
+def hubbub_components() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            kind="model",
+            provider="hubbub_openai.OpenAIChatCompletionClient",
+            name="openai",
+            summary="Chat models of OpenAI and of every OpenAI-compatible endpoint",
+            aliases=(
+                "autogen_ext.models.openai.OpenAIChatCompletionClient",
+                "OpenAIChatCompletionClient",
+                "openai_chat_completion_client",
+            ),
+            needs=("key OPENAI_API_KEY",),
+        ),
+    ]
+
+
+@hookimpl
+def hubbub_adapters() -> list[AdapterSpec]:
+    return [
+        AdapterSpec(
+            # The vendor moves its public classes to the package `openai`; the second name is where they are written.
+            source=("openai.AsyncOpenAI", "openai._client.AsyncOpenAI"),
+            to="model",
+            by="hubbub_openai._adapters.from_client",
+            summary="An AsyncOpenAI client and a model name as a model of the hub",
+        ),
+    ]

@@ -1,0 +1,180 @@
+"""Renew the exact versions that this repository is tested with, or check what they leave behind.
+
+    python scripts/pins.py            resolve anew and write the pins into pyproject.toml
+    python scripts/pins.py --check    leave the pins alone; say which are not the newest release
+
+A resolver travels back in time without a word. So every pick that is not the newest release is printed with the cause
+that the resolver itself gives, and one that scripts/accepted-pins.toml does not list ends the script with status 1.
+
+The pins stand in pyproject.toml as `constraint-dependencies` and `build-constraint-dependencies`, because a lock file
+carries download addresses. They bind this repository only: published distributions have ranges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = ROOT / "pyproject.toml"
+ACCEPTED = ROOT / "scripts" / "accepted-pins.toml"
+BEGIN = "# pins: written by scripts/pins.py\n"
+END = "# end of pins\n"
+BUILD_BACKEND = "uv-build"
+
+
+class PinsError(Exception):
+    """Something that the person at the terminal has to mend."""
+
+
+def uv(*arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run uv in the repository."""
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if check and done.returncode:
+        raise PinsError(f"uv {' '.join(arguments)} failed:\n{done.stderr.strip()}")
+    return done
+
+
+def without_pins(text: str) -> str:
+    """Return pyproject.toml's text without its pins."""
+    begin, end = text.find(BEGIN), text.find(END)
+    if begin < 0 or end < begin:
+        raise PinsError(f"pyproject.toml has no section between {BEGIN.strip()!r} and {END.strip()!r}")
+    return text[: begin + len(BEGIN)] + text[end:]
+
+
+def resolve() -> list[str]:
+    """Resolve all members anew; returns requirement lines, `numpy==2.4.6 ; python_full_version < '3.12'`."""
+    uv("lock", "--upgrade")
+    exported = uv(
+        "export", "--all-packages", "--all-extras", "--all-groups", "--no-hashes", "--no-emit-workspace", "--no-header",
+        "--no-annotate",
+    ).stdout  # fmt: skip
+    return sorted(line.strip() for line in exported.splitlines() if re.match(r"[\w.-]+==", line))
+
+
+def newest(names: list[str]) -> dict[str, str]:
+    """Return the newest release of each package for the oldest Python that is supported, on any platform."""
+    listed = uv(
+        "pip", "compile", "-", "--no-deps", "--no-header", "--no-annotate", "--upgrade", "--universal",
+        "--python-version", "3.11", stdin="\n".join(names),
+    ).stdout  # fmt: skip
+    found: dict[str, str] = {}
+    for line in listed.splitlines():
+        name, separator, rest = line.partition("==")
+        if separator:
+            found[name] = rest.split(";")[0].strip()
+    return found
+
+
+def cause(name: str, version: str, pins: list[str]) -> str:
+    """Let the resolver say why the newest release of a package cannot be had beside the other picks."""
+    others = [pin for pin in pins if not pin.startswith(f"{name}==")]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("\n".join([*others, f"{name}=={version}"]) + "\n")
+        constraints.flush()
+        tried = uv(
+            "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev", "-c", constraints.name, "-q",
+            "--universal", "--python-version", "3.11", check=False,
+        )  # fmt: skip
+    if not tried.returncode:
+        return "it can be had: another choice of the resolver, renew the pins"
+    said = " ".join(tried.stderr.split())
+    clauses = re.split(r"Because | and (?=\S+ )|,? we can conclude| hint:", said)
+    because = [clause.strip(" ,.") for clause in clauses if "depends on" in clause]
+    direct = [clause for clause in because if f"depends on {name}" in clause or clause.startswith(name)]
+    return (direct or because or [said])[0][:200]
+
+
+def parse(pins: list[str]) -> dict[str, set[str]]:
+    """Return the versions pinned for each package; forks of the resolution have several."""
+    versions: dict[str, set[str]] = {}
+    for pin in pins:
+        name, _, rest = pin.partition("==")
+        versions.setdefault(name, set()).add(rest.split(";")[0].strip())
+    return versions
+
+
+def report(pins: list[str]) -> bool:
+    """Print every pick that is not the newest; returns whether all of them are accepted."""
+    accepted: dict[str, str] = tomllib.loads(ACCEPTED.read_text())["accepted"]
+    pinned = parse(pins)
+    fine = True
+    for name, version in newest(sorted(pinned)).items():
+        if version in pinned[name]:
+            continue
+        picks = ", ".join(sorted(pinned[name]))
+        if name in accepted:
+            print(f"accepted  {name} {picks} (newest {version}): {accepted[name]}")
+        else:
+            fine = False
+            print(f"REFUSED   {name} {picks} (newest {version}): {cause(name, version, pins)}")
+    for name in sorted(set(accepted) - set(pinned)):
+        print(f"note      {name} is listed as accepted but is not part of the environment")
+    print(
+        f"{len(pinned)} packages pinned"
+        + ("" if fine else "; list a refused pick in scripts/accepted-pins.toml or mend it")
+    )
+    return fine
+
+
+def write(text: str, pins: list[str], backend: str) -> None:
+    """Write the pins into pyproject.toml, whose text without them is given."""
+    block = "constraint-dependencies = [\n"
+    block += "".join(f'  "{pin.replace(chr(34), chr(39))}",\n' for pin in pins)
+    block += "]\n" + f'build-constraint-dependencies = ["{BUILD_BACKEND}=={backend}"]\n'
+    PYPROJECT.write_text(text.replace(BEGIN, BEGIN + block))
+
+
+def read_pins() -> list[str]:
+    """Return the pins that pyproject.toml holds."""
+    settings = tomllib.loads(PYPROJECT.read_text())["tool"]["uv"]
+    pins: list[str] = settings.get("constraint-dependencies", [])
+    if not pins:
+        raise PinsError("pyproject.toml holds no pins; run scripts/pins.py without --check")
+    return pins
+
+
+def main() -> int:
+    """Run the script; returns its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="leave the pins alone; say which are not the newest")
+    arguments = parser.parse_args()
+    try:
+        if arguments.check:
+            return 0 if report(read_pins()) else 1
+        before = PYPROJECT.read_text()
+        bare = without_pins(before)
+        try:
+            PYPROJECT.write_text(bare)
+            pins = resolve()
+            fine = report(pins)
+            backend = newest([BUILD_BACKEND])[BUILD_BACKEND]
+        except BaseException:
+            PYPROJECT.write_text(before)
+            raise
+        write(bare, pins, backend)
+        uv("lock")
+    except PinsError as error:
+        print(f"pins: {error}", file=sys.stderr)
+        return 2
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""An MCP server on the SDK's own server, of either major: tools, a prompt, resources; stdio, SSE or streamable HTTP.
+
+Usage: `complete.py [sse|streamable-http PORT]`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import mcp.types
+
+try:
+    from mcp.server.mcpserver import MCPServer as Server  # major 2
+except ImportError:
+    # The two majors have no name in common, and only one is installed where types are checked.
+    from mcp.server.fastmcp import FastMCP as Server  # type: ignore[no-redef,attr-defined] # see above
+
+# One white pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
+
+server: Any = Server("complete")
+counter = 0
+
+
+@server.tool()
+def add(a: int, b: int = 1) -> str:
+    """Add two numbers."""
+    return str(a + b)
+
+
+@server.tool()
+def count() -> str:
+    """Count the calls of this process."""
+    global counter
+    counter += 1
+    return str(counter)
+
+
+@server.tool()
+def environment(prefix: str) -> str:
+    """List the variables that start with a prefix."""
+    return ",".join(sorted(name for name in os.environ if name.startswith(prefix)))
+
+
+@server.tool()
+def fail(text: str) -> str:
+    """Fail."""
+    raise ValueError(text)
+
+
+@server.tool()
+async def sleep(seconds: float, marker: str) -> str:
+    """Sleep; the marker file is written when that is cancelled."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        with open(marker, "w", encoding="utf-8") as file:  # noqa: ASYNC230 # a byte, while everything ends
+            file.write("cancelled")
+        raise
+    return "awake"
+
+
+@server.tool(structured_output=False)
+def picture() -> Any:
+    """Return a text, an image and an embedded resource."""
+    types: Any = mcp.types
+    resource = {"uri": "note://embedded", "text": "inside", "mimeType": "text/plain"}
+    return [
+        types.TextContent(type="text", text="see:"),
+        types.ImageContent.model_validate({"type": "image", "data": PIXEL, "mimeType": "image/png"}),
+        types.EmbeddedResource.model_validate({"type": "resource", "resource": resource}),
+    ]
+
+
+@server.tool(structured_output=False)
+def sound() -> Any:
+    """Return audio."""
+    types: Any = mcp.types
+    return [types.AudioContent.model_validate({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"})]
+
+
+@server.prompt()
+def greeting(name: str) -> str:
+    """Greet somebody."""
+    return f"Say hello to {name}."
+
+
+@server.resource("note://first")
+def first() -> str:
+    """Return a note."""
+    return "the first note"
+
+
+@server.resource("note://by/{author}")
+def by(author: str) -> str:
+    """Return a note of an author."""
+    return f"a note by {author}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print("ready to serve", file=sys.stderr, flush=True)
+        server.run("stdio")
+    else:
+        import uvicorn
+
+        app = server.sse_app() if sys.argv[1] == "sse" else server.streamable_http_app()
+        uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error")

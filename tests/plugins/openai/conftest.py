@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from openai_server import OpenAIServer, openai_server_fixture
+
+from hubbub_openai import OpenAIChatCompletionClient
+
+server = pytest_asyncio.fixture(openai_server_fixture, name="server")
+
+MakeClient = Callable[..., OpenAIChatCompletionClient]
+
+
+@pytest.fixture(autouse=True)
+def environment_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may reach a paid service, whatever the developer's shell has set."""
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY", "LLAMA_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest_asyncio.fixture
+async def make_client(server: OpenAIServer) -> AsyncIterator[MakeClient]:
+    """Make clients of the mock server, closed at the end."""
+    clients: list[OpenAIChatCompletionClient] = []
+
+    def make(**options: Any) -> OpenAIChatCompletionClient:
+        defaults: dict[str, Any] = {"model": "gpt-4o-mini", "api_key": "test", "base_url": server.url, "max_retries": 0}
+        client = OpenAIChatCompletionClient(**{**defaults, **options})
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        await client.close()
