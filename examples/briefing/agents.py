@@ -41,13 +41,14 @@ def collect(state: Desk, config: RunnableConfig) -> Desk:
     """Keep what one agent found."""
     task = config["configurable"]["hub"].task
     author = getattr(task.messages[-1], "source", "") if task.messages else ""
-    return {"found": {author: list(task.sources)}, "messages": []}
+    # The state is checkpointed, so it holds plain JSON.
+    return {"found": {author: [source.model_dump() for source in task.sources]}, "messages": []}
 
 
 def join(state: Desk) -> Desk:
     """Put everybody's findings together, in a fixed order."""
     sources = [
-        source.model_copy(update={"metadata": {**source.metadata, "found_by": author}})
+        {**source, "metadata": {**source["metadata"], "found_by": author}}
         for author in sorted(state["found"], reverse=True)
         for source in state["found"][author]
     ]

@@ -150,7 +150,7 @@ def test_a_plugins_command_gets_its_arguments_and_gives_its_status(commands: Sit
     ("words", "status", "line"),
     [
         (["gret"], 2, "there is no command 'gret'; did you mean `hubbub greet`?"),
-        (["run", "x"], 2, "there is no command 'run'; hubbub-core adds it: `pip install hubbub-core`, or"),
+        (["run", "x"], 2, "there is no command 'run'; hubbub-core adds it: `pip install hubbub-core`, or see"),
         (["greet"], 2, "the following arguments are required: who (`hubbub greet --help` shows how it is used)"),
         (["--nonsense"], 2, "unrecognized arguments: --nonsense (`hubbub --help` shows how it is used)"),
         (["plugins", "lst"], 2, "argument ACTION: invalid choice: 'lst'"),
@@ -266,7 +266,8 @@ def test_a_plugin_is_tried_in_a_process_of_its_own(words: list[str], code: str, 
     site.distribution("hubbub-bad", plugin="bad", code=code)
     site.distribution("hubbub-good", plugin="good", modules={"thing": "Thing = 1"})
 
-    done = site.hubbub(*words, "--json", "--timeout", "4", plugins="bad,good")
+    # Short only where it is waited out, so that a busy machine does not fail the good plugin.
+    done = site.hubbub(*words, "--json", "--timeout", "4" if "sleep" in code else "60", plugins="bad,good")
 
     told = json.loads(done.stdout)
     records = {record["name"]: record for record in (told["plugins"] if "doctor" in words else told)}
@@ -303,7 +304,7 @@ def test_doctor_imports_what_a_plugin_declares(site: Site) -> None:
 
     assert done.returncode == 1
     assert "importing hubbub_a.commands.greet ended the process with status 5" in done.stdout
-    assert "component 'b' cannot be imported: No module named 'hubbub_b.thing'" in done.stdout
+    assert "component 'b' cannot be imported: hubbub_b offers no 'thing'" in done.stdout
 
 
 def test_doctor_reports_conflicts(site: Site) -> None:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hubbub_registry import ComponentConflictError, ComponentSpec, PluginError, Registry, UnknownPluginError, hookimpl
+from hubbub_registry import (
+    ComponentConflictError,
+    ComponentSpec,
+    ComponentUnavailableError,
+    PluginError,
+    Registry,
+    UnknownPluginError,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from tests.registry.conftest import Site
@@ -402,6 +411,18 @@ def test_a_component_that_cannot_be_imported_says_what_it_needs(site: Site, here
     )
 
 
+def test_a_declared_name_that_is_not_there_is_told_with_its_package(site: Site, here: Make) -> None:
+    site.distribution("hubbub-a", plugin="a")
+
+    with pytest.raises(ComponentUnavailableError) as caught:
+        here("a").component_class("a")
+
+    assert str(caught.value) == (
+        "component 'a' of plugin a cannot be imported: hubbub_a offers no 'thing'; "
+        "`pip install --upgrade --force-reinstall hubbub-a` mends its installation"
+    )
+
+
 def test_a_component_of_a_disabled_plugin_is_answered_with_the_way_back(site: Site, here: Make) -> None:
     site.distribution("hubbub-weather", plugin="weather")
     known = here("none")
@@ -417,3 +438,26 @@ def test_what_an_installed_plugin_does_not_declare_is_not_answered_with_an_insta
 
     with pytest.raises(ValueError, match=r"is not among what the installed hubbub-weather 1\.0 declares"):
         here("weather").get("hubbub_weather.nothing.Alike")
+
+
+def test_threads_that_ask_at_once_load_each_plugin_once(site: Site, here: Make) -> None:
+    site.distribution("hubbub-a", plugin="a")
+    with (site.folder / "hubbub_a" / "plugin.py").open("a") as file:
+        file.write("from pathlib import Path\nwith Path(__file__).with_name('count').open('a') as f: f.write('x')\n")
+    known = here("a")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: known.get("a").plugin, range(8)))
+
+    assert answers == ["a"] * 8
+    assert (site.folder / "hubbub_a" / "count").read_text() == "x"
+
+
+def test_a_plugin_that_asks_the_registry_while_it_is_loaded_fails_alone(site: Site, here: Make) -> None:
+    site.distribution("hubbub-bad", plugin="bad", code="from hubbub_registry import registry\nregistry().components()")
+    site.distribution("hubbub-good", plugin="good")
+
+    known = here("bad,good")
+
+    assert [record.name for record in known.failures()] == ["bad"]
+    assert [entry.plugin for entry in known.components()] == ["good"]

@@ -33,8 +33,44 @@ class HostedType:
         self.expected_class = expected_class
         self.instance_class: type[Any] | None = None
         self.instances: dict[str, Agent] = {}
-        self.in_making: dict[str, asyncio.Task[Agent]] = {}
+        self.in_making: dict[str, AgentInMaking] = {}
         """Agents whose asynchronous factory is still at work: everybody who needs one waits for the same."""
+
+
+class AgentInMaking:
+    """An agent that takes waiting to make, and those who wait for it, in the order they came.
+
+    It stays in the making until all of them were let go: who comes later must not overtake who waited.
+    """
+
+    __slots__ = ("task", "waiters")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.waiters: list[asyncio.Future[Agent]] = []
+
+    async def wait(self) -> Agent:
+        """Wait for the agent. Whoever gives up leaves it to the others and to later messages."""
+        waiter: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
+        self.waiters.append(waiter)
+        return await waiter
+
+    def release(self, agent: Agent) -> bool:
+        """Let everybody go who waits; return whether there was somebody."""
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(agent)
+        return bool(waiters)
+
+    def fail(self, error: BaseException) -> None:
+        """Give everybody who waits the factory's error."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                if isinstance(error, asyncio.CancelledError):
+                    waiter.cancel()
+                else:
+                    waiter.set_exception(error)
 
 
 class HostedAgents:
@@ -133,9 +169,7 @@ class HostedAgents:
         """Return an agent, made if it does not exist yet; errors as `get_nowait`."""
         agent = self.get_nowait(agent_id)
         if agent is None:
-            making = self.types[agent_id.type].in_making[agent_id.key]
-            # Whoever waits may give up; the agent is made all the same, for the others and for later.
-            agent = await asyncio.shield(making)
+            agent = await self.types[agent_id.type].in_making[agent_id.key].wait()
         return agent
 
     def existing(self) -> Iterator[tuple[AgentId, Agent]]:
@@ -144,27 +178,34 @@ class HostedAgents:
             for key, agent in list(hosted.instances.items()):
                 yield AgentId(hosted.name, key), agent
 
-    def in_making(self) -> list[asyncio.Task[Agent]]:
-        """Return the running asynchronous factories."""
-        return [task for hosted in self.types.values() for task in hosted.in_making.values()]
+    def in_making(self) -> list[asyncio.Task[None]]:
+        """Return the tasks of the running asynchronous factories."""
+        return [
+            making.task for hosted in self.types.values() for making in hosted.in_making.values() if making.task
+        ]
 
-    def _finish_making(self, hosted: HostedType, agent_id: AgentId, making: Awaitable[Agent]) -> None:
-        async def make() -> Agent:
+    def _finish_making(self, hosted: HostedType, agent_id: AgentId, product: Awaitable[Agent]) -> None:
+        making = hosted.in_making[agent_id.key] = AgentInMaking()
+
+        async def make() -> None:
             INSTANTIATION.set((self._runtime, agent_id))
             try:
-                agent = await making
+                agent = await product
                 self._check_class(hosted, agent)
                 # Binding is refused if the factory handed out an agent that lives elsewhere already.
                 await agent.bind_id_and_runtime(agent_id, self._runtime)
+                while making.release(agent):
+                    # Those let go run before this goes on; more may have come by then.
+                    await asyncio.sleep(0)
                 hosted.instances[agent_id.key] = agent
-                return agent
+            except BaseException as exc:
+                making.fail(exc)
+                if not isinstance(exc, Exception):
+                    raise
             finally:
                 del hosted.in_making[agent_id.key]
 
-        task = asyncio.get_running_loop().create_task(make())
-        # Everybody who waited may have given up; then nobody else asks for the error.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        hosted.in_making[agent_id.key] = task
+        making.task = asyncio.get_running_loop().create_task(make())
 
     @staticmethod
     def _check_class(hosted: HostedType, agent: Any) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 _DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,(?P<data>[A-Za-z0-9+/=\s]*)\Z")
-# What the PNG format can store; other modes (CMYK, YCbCr, LAB, HSV, F) are converted first.
-_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
+# What the PNG format can store; other modes (CMYK, YCbCr, LAB, HSV, I, F) are converted first.
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
 class Image:
@@ -79,7 +79,9 @@ class Image:
         """Encode as PNG, as base64 text without line breaks."""
         picture = self.image
         if picture.mode not in _PNG_MODES:
-            picture = picture.convert("RGBA" if "A" in picture.mode or "a" in picture.mode else "RGB")
+            # Pillow converts the premultiplied modes only to their own straight ones.
+            straight = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
+            picture = picture.convert(straight.get(picture.mode, "RGB"))
         buffer = io.BytesIO()
         picture.save(buffer, format="PNG")
         return base64.b64encode(buffer.getvalue()).decode("ascii")

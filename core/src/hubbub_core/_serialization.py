@@ -224,8 +224,8 @@ class SerializationRegistry:
             return found
         return [
             serializer
-            for (bare, content_type), same_name in self._by_name.items()
-            if content_type == data_content_type and type_name.endswith(f".{bare}")
+            for (_, content_type), same_name in self._by_name.items()
+            if content_type == data_content_type
             for serializer in same_name
             if _qualified_name(getattr(serializer, "cls", type(serializer))) == type_name
         ]

@@ -30,7 +30,7 @@ def import_dotted(name: str, what: str, needs: tuple[str, ...] = (), distributio
             except AttributeError:
                 if not hasattr(value, "__path__"):
                     raise
-                value = import_module(f"{done}.{part}")
+                value = _submodule(done, part)
             done = f"{done}.{part}"
     except (ImportError, AttributeError) as error:
         hint = f"; it needs {' and '.join(needs)}" if needs else ""
@@ -38,6 +38,16 @@ def import_dotted(name: str, what: str, needs: tuple[str, ...] = (), distributio
             hint = f"; `pip install --upgrade --force-reinstall {distribution}` mends its installation"
         raise ComponentUnavailableError(f"{what} cannot be imported: {error}{hint}", provider=name) from error
     return value
+
+
+def _submodule(package: str, name: str) -> object:
+    try:
+        return import_module(f"{package}.{name}")
+    except ModuleNotFoundError as error:
+        # Not the submodule itself, but something that it imports: that is what has to be told.
+        if error.name != f"{package}.{name}":
+            raise
+        raise AttributeError(f"{package} offers no {name!r}") from error
 
 
 def loaded_type(name: str) -> type | None:

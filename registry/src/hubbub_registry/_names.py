@@ -47,6 +47,12 @@ def adapting_distribution(foreign_type: str) -> str | None:
     return None if package is None else package.replace("_", "-")
 
 
+def commanding_distribution(command: str) -> str | None:
+    """Return the distribution that adds a documented subcommand: `run` -> `hubbub-core`."""
+    package = _tables()["commands"].get(command)
+    return None if package is None else package.replace("_", "-")
+
+
 def install_hint(name_or_provider: str) -> str | None:
     """Return the command that installs what should declare a component, `pip install hubbub-mcp`.
 

@@ -62,9 +62,13 @@ def validate_file(known: Registry, path: FilePath) -> list[str]:
     """
     document = read_document(path)
     if isinstance(document, dict) and "hub" in document:
-        hub = known.import_component(known.get("hub"))
-        validate: Callable[[FilePath], list[str]] = hub.validate_file
-        return validate(path)
+        entry = known.get("hub")
+        validate: Callable[[FilePath], list[str]] | None
+        validate = getattr(known.import_component(entry), "validate_file", None)
+        if validate is None:
+            raise DocumentError(f"{path}: it is a hub file, and {entry.spec.provider} offers no check of these")
+        problems: list[str] = validate(path)
+        return problems
     return [f"{place}: {text}" if place else text for place, text in validate_component(known, document)]
 
 

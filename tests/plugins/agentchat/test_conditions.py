@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from hubbub_agentchat.base import TerminatedException, TerminationCondition
 from hubbub_agentchat.conditions import (
     ExternalTermination,
@@ -132,7 +133,7 @@ async def test_condition_is_reached_says_why_and_refuses_until_reset(
         assert isinstance(stop, StopMessage)
         assert (stop.content, stop.source) == (reason, type(condition).__name__)
         assert condition.terminated
-        with pytest.raises(TerminatedException, match="^Termination condition has already been"):
+        with pytest.raises(TerminatedException, match=r"^Termination condition has already been"):
             await condition(last)
         await condition.reset()
         assert not condition.terminated

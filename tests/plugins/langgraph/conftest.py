@@ -1,4 +1,4 @@
-"""A chat model of LangChain that plays a script, streamed in pieces as real ones do."""
+"""What the tests of graphs share: a chat model that plays a script, and a short way to a graph."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langgraph.graph import START, StateGraph
 
 
 class ScriptedModel(BaseChatModel):
@@ -79,5 +80,18 @@ def scripted() -> Callable[..., ScriptedModel]:
 
     def make(*script: AIMessage) -> ScriptedModel:
         return ScriptedModel(script=list(script), asked=[])
+
+    return make
+
+
+@pytest.fixture
+def graph_of() -> Callable[..., Any]:
+    """Compile nodes, one after the other, into a graph: `graph_of(State, first, second, checkpointer=...)`."""
+
+    def make(state: Any, *nodes: Callable[..., Any], **options: Any) -> Any:
+        builder = StateGraph(state)
+        builder.add_sequence(nodes)
+        builder.add_edge(START, nodes[0].__name__)
+        return builder.compile(**options)
 
     return make

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core import messages as lc
 from langchain_core.messages.tool import tool_call
@@ -66,6 +66,7 @@ _CONVERSATION: st.SearchStrategy[list[LLMMessage]] = st.lists(
 ).map(lambda groups: [message for group in groups for message in group])
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(_CONVERSATION)
 def test_a_conversation_comes_back_from_langchain_as_it_was(conversation: list[LLMMessage]) -> None:
     returned = from_langchain(to_langchain(conversation), source="somebody else")
@@ -73,6 +74,7 @@ def test_a_conversation_comes_back_from_langchain_as_it_was(conversation: list[L
     assert [message.model_dump() for message in returned] == [message.model_dump() for message in conversation]
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(st.lists(_TEXT | _IMAGE, max_size=4))
 def test_pictures_keep_their_pixels(parts: list[str | Image]) -> None:
     (returned,) = from_langchain(to_langchain([UserMessage(content=parts, source="u")]), source="x")
@@ -100,6 +102,7 @@ _LC_MESSAGE = st.one_of(
 )
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(st.lists(_LC_MESSAGE, max_size=5))
 def test_messages_of_langchain_come_back_from_the_hub_as_they_were(messages: list[lc.BaseMessage]) -> None:
     returned = to_langchain(from_langchain(messages, source="x"))
@@ -107,6 +110,7 @@ def test_messages_of_langchain_come_back_from_the_hub_as_they_were(messages: lis
     assert returned == messages
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from(["stop", "length", "function_calls", "unknown"]))
 def test_usage_and_finish_reason_of_a_reply_survive(prompt: int, completion: int, reason: Any) -> None:
     result = CreateResult(

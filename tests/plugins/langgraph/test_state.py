@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -176,6 +176,7 @@ _VALUE = st.recursive(
 )
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(_VALUE)
 def test_values_of_a_state_come_back_from_json_as_they_were(value: Any) -> None:
     returned = _decode(json.loads(json.dumps(_encode(value, "state"), allow_nan=False)))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hubbub_core.progress import Progress, progress_to
 from hubbub_llama_index import FolderIndex, FolderIndexConfig, IndexReport
-from hubbub_llama_index import folder_index as module
+from hubbub_llama_index._files import find_files, read_document
 from hubbub_llama_index.folder_index import IndexStoppedError
 
 
@@ -206,14 +206,13 @@ async def test_progress_reaches_the_listener_and_the_hub(tmp_path: Path) -> None
 
 async def test_callers_that_come_together_share_one_build(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = 0
-    find_files = module.find_files
 
     def counted(folder: Path, patterns: list[str]) -> list[Path]:
         nonlocal builds
         builds += 1
         return find_files(folder, patterns)
 
-    monkeypatch.setattr(module, "find_files", counted)
+    monkeypatch.setattr("hubbub_llama_index.folder_index.find_files", counted)
     index = FolderIndex(docs)
 
     await asyncio.gather(index.start(), index.retrieve("storks"), index.start())
@@ -229,15 +228,14 @@ class Gate:
         self.reached = threading.Event()
         self.open = threading.Event()
         self.files = 0
-        read = module.read_document
 
         def read_slowly(path: Path, folder: Path, max_size: int) -> str:
             self.files += 1
             self.reached.set()
             assert self.open.wait(timeout=10)
-            return read(path, folder, max_size)
+            return read_document(path, folder, max_size)
 
-        monkeypatch.setattr(module, "read_document", read_slowly)
+        monkeypatch.setattr("hubbub_llama_index.folder_index.read_document", read_slowly)
 
 
 async def test_cancelling_the_only_caller_ends_the_thread(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

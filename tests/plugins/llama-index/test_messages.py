@@ -79,7 +79,7 @@ def test_an_image_survives_the_round_trip() -> None:
     (message,) = from_chat_messages(to_chat_messages([UserMessage(content=["See:", PICTURE], source="user")]))
 
     assert isinstance(message, UserMessage)
-    text, image = message.content
+    text, image = list(message.content)
     assert text == "See:"
     assert isinstance(image, Image)
     assert image.to_base64() == PICTURE.to_base64()
@@ -188,5 +188,5 @@ def test_passages_of_a_task_join_its_newest_message_once(content: Any) -> None:
     last = with_sources(task)[-1]
 
     assert isinstance(last, UserMessage)
-    expected = [*content, "[Rail]\nOn rails."] if isinstance(content, list) else f"{content}\n\n[Rail]\nOn rails."
+    expected = [*content, "[1] Rail\nOn rails."] if isinstance(content, list) else f"{content}\n\n[1] Rail\nOn rails."
     assert last.content == expected

@@ -11,7 +11,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.query_engine import CustomQueryEngine, RetrieverQueryEngine
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from llama_index.retrievers.bm25 import BM25Retriever
+from llama_index.retrievers.bm25 import BM25Retriever  # type: ignore[import-untyped] # ships no py.typed
 
 from hubbub_core import AgentId, CancellationToken, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask
@@ -58,7 +58,7 @@ async def test_a_retriever_is_adapted_and_answers_with_its_passages() -> None:
 
     result = await agent.run("Where do storks nest?")
 
-    assert result.text() == "[birds.md]\nStorks nest on chimneys."
+    assert result.text() == "[1] birds.md\nStorks nest on chimneys."
     assert [(source.title, source.uri, source.metadata) for source in result.sources] == [
         ("birds.md", None, {"file_name": "birds.md", "page": 3, "node_id": "n1"})
     ]

@@ -37,7 +37,7 @@ def test_the_splitter_takes_our_sentences_and_then_needs_no_data(tmp_path: Path)
 
 
 def test_indexing_a_folder_asks_for_no_data(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("# Title\n\n" + "A sentence about storks. " * 100)
+    (tmp_path / "a.md").write_text("# Title\n\n" + " ".join(f"Sentence {n} is about storks." for n in range(100)))
     code = (
         "import asyncio, sys\n"
         "from llama_index.core.utils import GlobalsHelper\n"

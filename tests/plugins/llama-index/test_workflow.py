@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
-from llama_index.core.workflow import Context, Event, InputRequiredEvent, StartEvent, StopEvent, Workflow, step
+from llama_index.core.workflow import (
+    Context,
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StopEvent,
+    Workflow,
+    step,
+)
 
 from hubbub_core import CancellationToken, FunctionCall
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask, Source
@@ -27,8 +36,12 @@ from hubbub_llama_index import HubLLM, from_workflow, from_workflow_agent
 from hubbub_llama_index._workflow import UnansweredInputError
 from hubbub_registry import adapt
 
-# LlamaIndex looks through the attributes of its agents with `inspect`, deprecated ones of pydantic included.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:inspect")
+pytestmark = [
+    # LlamaIndex looks through the attributes of its agents with `inspect`, deprecated ones of pydantic included.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:inspect"),
+    # Its ReActAgent uses what its own workflows have deprecated.
+    pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning"),
+]
 
 INFO = ModelInfo(vision=False, function_calling=True, json_output=False, family="unknown", structured_output=False)
 
@@ -128,26 +141,6 @@ async def test_the_conversation_is_saved_as_json_and_restored() -> None:
     assert asked(client) == ["I am Ann", "Hello Ann.", "Who am I?"]
 
 
-async def test_the_workflows_own_state_survives() -> None:
-    async def count(ctx: Context[Any]) -> str:
-        """Count."""
-        number = await ctx.store.get("number", default=0) + 1
-        await ctx.store.set("number", number)
-        return str(number)
-
-    call = calls(FunctionCall(id="1", name="count", arguments="{}"))
-    client = replay(call, "one", call, "two")
-    agent = from_workflow_agent(function_agent(client, [count]))
-    await agent.run("count")
-
-    state = json.loads(json.dumps(await agent.save_state()))
-    again = from_workflow_agent(function_agent(client, [count]))
-    await again.load_state(state)
-    result = await again.run("count")
-
-    assert result.sources[0].content == "2"
-
-
 async def test_a_state_that_names_an_unknown_module_is_refused_and_not_imported() -> None:
     agent = from_workflow_agent(function_agent(replay()))
     value = json.dumps({"__is_pydantic": True, "value": {}, "qualified_name": "antigravity.Evil"})
@@ -155,22 +148,6 @@ async def test_a_state_that_names_an_unknown_module_is_refused_and_not_imported(
 
     with pytest.raises(ValueError, match=r"names antigravity\.Evil, whose module this program has not imported"):
         await agent.load_state({"default": state})
-
-
-async def test_a_state_that_is_no_json_is_said_when_it_is_needed() -> None:
-    async def keep(ctx: Context[Any]) -> str:
-        """Keep something."""
-        await ctx.store.set("thing", object())
-        return "kept"
-
-    client = replay(calls(FunctionCall(id="1", name="keep", arguments="{}")), "Kept.")
-    agent = from_workflow_agent(function_agent(client, [keep]))
-
-    result = await agent.run("keep")
-
-    assert result.text() == "Kept."
-    with pytest.raises(RuntimeError, match="the state of workflow agent FunctionAgent is not JSON"):
-        await agent.save_state()
 
 
 async def test_a_failed_run_leaves_the_conversation_as_it_was() -> None:
@@ -218,7 +195,7 @@ async def test_passages_of_earlier_agents_reach_the_model() -> None:
 
     await from_workflow_agent(function_agent(client)).run(task)
 
-    assert asked(client) == ["Where?\n\n[Rail]\nOn rails."]
+    assert asked(client) == ["Where?\n\n[1] Rail\nOn rails."]
 
 
 async def test_a_react_agent_tells_its_calls_and_answers() -> None:
@@ -272,7 +249,7 @@ class Progressed(Event):
 
 class Shout(Workflow):
     @step
-    async def shout(self, ctx: Context[Any], ev: StartEvent) -> StopEvent:
+    async def shout(self, ctx: Context, ev: StartEvent) -> StopEvent:
         ctx.write_event_to_stream(Progressed(percent=50))
         return StopEvent(result=str(ev.input).upper())
 
@@ -291,7 +268,11 @@ class Topic(Workflow):
 class Ask(Workflow):
     @step
     async def ask(self, ev: StartEvent) -> InputRequiredEvent:
-        return InputRequiredEvent(prefix="Really?")  # type: ignore[call-arg] # events take any field
+        return InputRequiredEvent(prefix="Really?")
+
+    @step
+    async def end(self, ev: HumanResponseEvent) -> StopEvent:
+        return StopEvent()
 
 
 class TwoFields(StartEvent):
@@ -322,7 +303,7 @@ async def test_other_start_events_need_to_be_told() -> None:
 
 
 async def test_a_question_to_a_human_whom_nobody_answers_for_is_an_error() -> None:
-    with pytest.raises(UnansweredInputError, match="the workflow of agent 'Ask' waits for human input .*: Really?"):
+    with pytest.raises(UnansweredInputError, match=r"the workflow of agent 'Ask' waits for human input .*: Really\?"):
         await from_workflow(Ask()).run("go")
 
     assert len(asyncio.all_tasks()) == 1

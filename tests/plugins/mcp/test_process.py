@@ -25,7 +25,7 @@ Running = Callable[[int], bool]
 
 async def _pids(file: Path, wait_until: Any) -> list[int]:
     await wait_until(file.exists)
-    return [int(word) for word in file.read_text().split()]
+    return [int(word) for word in (await asyncio.to_thread(file.read_text)).split()]
 
 
 async def test_a_process_inherits_only_what_launchers_need(
@@ -97,7 +97,7 @@ async def test_a_server_that_leaves_at_once_is_one_error_with_its_status_and_las
 
 
 async def test_a_working_directory_that_does_not_exist_is_named(odd: Odd) -> None:
-    with pytest.raises(McpServerError, match="did not start in /no/such/folder: .*No such file or directory"):
+    with pytest.raises(McpServerError, match=r"did not start in /no/such/folder: .*No such file or directory"):
         await McpWorkbench(odd("plain", cwd="/no/such/folder")).start()
 
 

@@ -73,7 +73,7 @@ async def test_a_cancelled_token_cancels_the_run(complete: StdioServerParams) ->
 
 
 async def test_an_unknown_tool_lists_those_there_are(complete: StdioServerParams) -> None:
-    with pytest.raises(ValueError, match="Tool 'sub' not found .* available tools: add, count, "):
+    with pytest.raises(ValueError, match=r"Tool 'sub' not found .* available tools: add, count, "):
         await StdioMcpToolAdapter.from_server_params(complete, "sub")
 
 
@@ -89,7 +89,7 @@ async def test_a_tool_loads_from_its_dump_when_processes_are_granted(complete: S
     with pytest.raises(CapabilityError):
         BaseTool.load_component(dumped)
     with allow("process"):
-        loaded = BaseTool.load_component(json.loads(dumped.model_dump_json()))
+        loaded: BaseTool[Any, Any] = BaseTool.load_component(json.loads(dumped.model_dump_json()))
 
     assert dumped.provider == "hubbub_mcp.StdioMcpToolAdapter"
     assert set(dumped.config["tool"]) >= {"name", "inputSchema"}

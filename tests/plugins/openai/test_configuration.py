@@ -17,7 +17,7 @@ from hubbub_openai import OpenAIChatCompletionClient, OpenAIClientConfigurationC
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 HELLO = [UserMessage(content="Hello there", source="user")]
 KEY = "sk-very-secret"
-INFO = ModelInfo(vision=True, function_calling=True, json_output=True, family="r1", structured_output=False)
+INFO = ModelInfo(vision=True, function_calling=True, json_output=True, family="mine", structured_output=False)
 
 
 def test_configuration_schema_is_the_documented_one() -> None:
@@ -116,7 +116,7 @@ def test_options_without_a_place_in_the_configuration_are_named() -> None:
 
 def test_missing_model_is_refused() -> None:
     with pytest.raises(ValueError, match="model is required for OpenAIChatCompletionClient"):
-        OpenAIChatCompletionClient(api_key=KEY)  # type: ignore[typeddict-item] # bad input is what is tested
+        OpenAIChatCompletionClient(api_key=KEY)  # type: ignore[call-arg] # bad input is what is tested
 
 
 def test_unknown_option_is_named_with_a_near_match() -> None:
@@ -225,7 +225,7 @@ def test_unknown_model_warns_and_gets_the_documented_defaults() -> None:
 
 def test_model_info_without_a_field_is_refused() -> None:
     with pytest.raises(ValueError, match="Missing required field 'vision'"):
-        OpenAIChatCompletionClient(model="mine", api_key=KEY, model_info={"family": "x"})  # type: ignore[typeddict-item] # bad input
+        OpenAIChatCompletionClient(model="mine", api_key=KEY, model_info={"family": "x"})  # type: ignore[arg-type] # bad input
 
 
 def test_model_capabilities_are_deprecated_but_read() -> None:

@@ -173,7 +173,7 @@ async def test_r1_text_without_a_thought_is_unchanged(
 ) -> None:
     server.reply(Text(text))
 
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="No thought was extracted") as caught:
         result = await make_client(model="deepseek-r1:1.5b", model_info=R1).create(HELLO)
 
     assert [str(entry.message) for entry in caught] == [warning]
@@ -234,11 +234,13 @@ async def test_model_that_answers_under_another_name_is_reported_once(
     server.reply(*[Text("x", model="gpt-4o-mini-2031-01-01")] * 2, Text("x", model="gpt-4o-mini-2024-07-18"))
     client = make_client()
 
-    with pytest.warns(
-        UserWarning, match="Resolved model mismatch: gpt-4o-mini-2024-07-18 != gpt-4o-mini-2031-01-01"
-    ) as caught:
+    async def ask_three_times() -> None:
         for _ in range(3):
             await client.create(HELLO)
+
+    expected = "Resolved model mismatch: gpt-4o-mini-2024-07-18 != gpt-4o-mini-2031-01-01"
+    with pytest.warns(UserWarning, match=expected) as caught:
+        await ask_three_times()
 
     assert len(caught) == 1
 

@@ -78,9 +78,12 @@ async def test_stream_that_breaks_fails_after_what_it_gave(
     server.reply(reply)
     received: list[str | CreateResult] = []
 
-    with pytest.raises(ModelEndpointError) as failure:
+    async def read() -> None:
         async for item in make_client().create_stream(HELLO):
             received.append(item)
+
+    with pytest.raises(ModelEndpointError) as failure:
+        await read()
 
     assert received == pieces
     assert str(failure.value).startswith(f"model endpoint {server.url} (model 'gpt-4o-mini') {text}")

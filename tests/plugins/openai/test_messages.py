@@ -81,7 +81,10 @@ async def test_name_prefixes_go_before_the_first_text(
 
 
 async def test_names_can_be_left_out(make_client: MakeClient, server: OpenAIServer) -> None:
-    messages = [user("Hi", "a name with spaces"), AssistantMessage(content="Hello", source="my agent")]
+    messages: list[LLMMessage] = [
+        user("Hi", "a name with spaces"),
+        AssistantMessage(content="Hello", source="my agent"),
+    ]
 
     await make_client(include_name_in_message=False).create(messages)
 

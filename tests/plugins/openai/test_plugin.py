@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import openai
 import pytest
+from openai_server import running_process
 
 import hubbub_openai
 from hubbub_core.models import ChatCompletionClient
@@ -12,9 +16,14 @@ from hubbub_openai import plugin
 from hubbub_registry import adapt
 
 
-def run(code: str) -> str:
+def run(code: str, **environment: str) -> str:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, **environment},
     ).stdout
 
 
@@ -28,7 +37,7 @@ def test_public_names_are_all_there() -> None:
     for name in hubbub_openai.__all__:
         assert getattr(hubbub_openai, name).__name__ == name
     with pytest.raises(AttributeError, match="hubbub_openai offers no 'Missing'"):
-        _ = hubbub_openai.Missing  # type: ignore[attr-defined] # bad input is what is tested
+        _ = hubbub_openai.Missing
 
 
 def test_declared_provider_and_adapter_exist() -> None:
@@ -49,3 +58,17 @@ async def test_adapt_makes_a_model_of_an_sdk_client(kind: type[openai.AsyncOpenA
 
     assert isinstance(model, ChatCompletionClient)
     assert model.model_info["family"] == "gpt-4o"
+
+
+def test_program_of_the_readme_runs() -> None:
+    readme = Path(__file__).parents[3] / "plugins" / "openai" / "README.md"
+    (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+
+    with running_process() as url:
+        shown = run(program, OPENAI_API_KEY="any text", OPENAI_BASE_URL=url)
+
+    assert shown == (
+        "gpt-4o-mini was asked: What is a hub?"
+        "finish_reason='stop' content='gpt-4o-mini was asked: What is a hub?' "
+        "usage=RequestUsage(prompt_tokens=9, completion_tokens=7) cached=False logprobs=None thought=None\n"
+    )

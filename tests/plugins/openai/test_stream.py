@@ -62,7 +62,7 @@ async def test_usage_is_reported_when_asked_for(
 
 
 async def test_contradicting_include_usage_is_refused(make_client: MakeClient) -> None:
-    with pytest.raises(ValueError, match="include_usage and .* are both set, but differ in value"):
+    with pytest.raises(ValueError, match=r"include_usage and .* are both set, but differ in value"):
         await collect(make_client(), include_usage=True, extra_create_args={"stream_options": {"include_usage": False}})
 
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image as PILImage
 
 from hubbub_core import Image
-from hubbub_core.models import SystemMessage, UserMessage
+from hubbub_core.models import LLMMessage, SystemMessage, UserMessage
 from hubbub_core.tools import ToolSchema
 from hubbub_openai import OpenAIChatCompletionClient, _tokens
 
-MESSAGES = [
+MESSAGES: list[LLMMessage] = [
     SystemMessage(content="You are a helpful, pattern-following assistant."),
     UserMessage(content="Größe und naïveté: 12345 🎉 <|endoftext|>", source="user"),
 ]
@@ -117,7 +117,7 @@ def test_count_of_the_vendors_own_example() -> None:
             "required": ["location"],
         },
     }
-    messages = [
+    messages: list[LLMMessage] = [
         SystemMessage(content="You are a helpful assistant that can answer to questions about the weather."),
         UserMessage(content="What's the weather like in San Francisco?", source="user"),
     ]

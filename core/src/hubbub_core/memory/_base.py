@@ -56,7 +56,7 @@ class MemoryContent(BaseModel):
     def _serialize_content(self, content: str | bytes | dict[str, Any] | Image) -> Any:
         if isinstance(content, bytes):
             return _BYTES_PREFIX + base64.b64encode(content).decode("ascii")
-        return content
+        return {"data": content.to_base64()} if isinstance(content, Image) else content
 
     @model_validator(mode="before")
     @classmethod

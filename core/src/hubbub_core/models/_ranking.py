@@ -148,8 +148,9 @@ def _score(candidates: Sequence[_Candidate], titles: Sequence[set[str]], wanted:
     by_passage: dict[int, set[str]] = {}
     for each in candidates:
         by_passage.setdefault(each.passage, set(titles[each.passage])).update(each.own, each.context)
-    # One common word is no match for a long question.
-    needed = 2 if len(wanted) >= 4 else 1
+    # One common word is no match for a long question. Three pairs of letters are about one word.
+    words = sum(1 / 3 if _UNSPACED.search(term) else 1 for term in wanted)
+    needed = 2 if words >= 4 else 1
     ranked: list[_Candidate] = []
     for each in candidates:
         around = by_passage[each.passage]

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import Protocol, TypedDict, runtime_checkable
 
 from hubbub_core._constants import EVENT_LOGGER_NAME
+from hubbub_core._telemetry import trace_tool_span
 from hubbub_core.tools._schema import inline_references
 from hubbub_registry import ComponentBase
 
@@ -214,7 +215,8 @@ class BaseTool(ABC, Tool, Generic[ArgsT, ReturnT], ComponentBase[BaseModel]):
         Raises:
             pydantic.ValidationError: The arguments do not fit; a `ValueError`.
         """
-        result = await self.run(self._args_type.model_validate(args), cancellation_token)
+        with trace_tool_span(tool_name=self._name, tool_description=self._description, tool_call_id=call_id):
+            result = await self.run(self._args_type.model_validate(args), cancellation_token)
         self._log_call(args, result)
         return result
 
@@ -261,20 +263,21 @@ class BaseStreamTool(BaseTool[ArgsT, ReturnT], StreamTool, ABC, Generic[ArgsT, S
         """
         last: Any = None
         count = 0
-        async with aclosing(self.run_stream(self._args_type.model_validate(args), cancellation_token)) as stream:
-            async for item in stream:
-                last = item
-                count += 1
-                yield item
-        if not count:
-            raise TypeError(
-                f"tool {self._name!r} yielded nothing; its last item has to be a {_type_name(self._return_type)}",
-            )
-        if not _is_instance(last, self._return_type):
-            raise TypeError(
-                f"the last item of tool {self._name!r} is a {type(last).__name__}, "
-                f"but a {_type_name(self._return_type)} is declared",
-            )
+        with trace_tool_span(tool_name=self._name, tool_description=self._description, tool_call_id=call_id):
+            async with aclosing(self.run_stream(self._args_type.model_validate(args), cancellation_token)) as stream:
+                async for item in stream:
+                    last = item
+                    count += 1
+                    yield item
+            if not count:
+                raise TypeError(
+                    f"tool {self._name!r} yielded nothing; its last item has to be a {_type_name(self._return_type)}",
+                )
+            if not _is_instance(last, self._return_type):
+                raise TypeError(
+                    f"the last item of tool {self._name!r} is a {type(last).__name__}, "
+                    f"but a {_type_name(self._return_type)} is declared",
+                )
         self._log_call(args, last)
 
 

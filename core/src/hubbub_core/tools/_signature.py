@@ -63,8 +63,9 @@ def shape_of(func: Callable[..., Any], name: str | None = None) -> FunctionShape
             has_cancellation = True
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
             raise TypeError(
-                f"tool {name!r}: parameter {str(parameter)!r} cannot be described to a model; "
+                f"tool {name!r}: parameter {stars + parameter.name!r} cannot be described to a model; "
                 "list the parameters one by one",
             )
         if parameter.name not in hints:

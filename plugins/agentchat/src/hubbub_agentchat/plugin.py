@@ -34,7 +34,9 @@ def hubbub_components() -> list[ComponentSpec]:
         _component("agent", "agents", "AssistantAgent", "assistant_agent", "Answers with a model and tools."),
         _component("agent", "agents", "UserProxyAgent", "user_proxy_agent", "Asks a human."),
         _component("team", "teams", "RoundRobinGroupChat", "round_robin_group_chat", "Participants speak in turn."),
-        _component("team", "teams", "SelectorGroupChat", "selector_group_chat", "A model or function selects speakers."),
+        _component(
+            "team", "teams", "SelectorGroupChat", "selector_group_chat", "A model or function selects speakers."
+        ),
         _component("team", "teams", "Swarm", "swarm", "Participants hand over to each other."),
         *(_component("termination", "conditions", *condition) for condition in conditions),
         _component("termination", "base", "AndTerminationCondition", "and_termination", "All of several conditions."),

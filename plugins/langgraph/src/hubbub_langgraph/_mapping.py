@@ -79,19 +79,27 @@ def input_builder(graph: Graph, name: str, wanted: Input) -> BuildInput:
     return lambda task, new: {key: _value(field_form, task, new, fields[key])}
 
 
-def check_output(graph: Graph, name: str, wanted: Output) -> None:
+def check_output(graph: Graph, name: str, wanted: Output, topic: str | None) -> None:
     """Refuse, before anything runs, a graph whose result could not be read.
 
     Raises:
         ValueError: The graph has no such output key, or several and none is chosen.
     """
     channels = graph.output_channels
-    if callable(wanted) or isinstance(channels, str):
+    if isinstance(channels, str):
         return
     keys = ", ".join(channels)
+    if topic is not None and topic not in channels:
+        raise ValueError(f"graph {name!r} has no output key {topic!r} to name a topic; it returns {keys}")
+    if callable(wanted):
+        return
     if wanted is not None and wanted not in channels:
         raise ValueError(f"graph {name!r} has no output key {wanted!r}; it returns {keys}")
-    if wanted is None and "messages" not in channels and len([key for key in channels if key not in _EXTRAS]) != 1:
+    if (
+        wanted is None
+        and "messages" not in channels
+        and len([key for key in channels if key not in (*_EXTRAS, topic)]) != 1
+    ):
         raise ValueError(
             f"graph {name!r} returns {keys}, none of them 'messages'; pass output=, the key of the answer or a "
             "function of the result"
@@ -103,14 +111,15 @@ def takes_messages(graph: Graph) -> bool:
     return "messages" in graph.channels
 
 
-def read_output(name: str, wanted: Output, final: Any, known: Sequence[Any]) -> AgentResult:
+def read_output(name: str, wanted: Output, final: Any, fresh: Sequence[Any], topic: str | None = None) -> AgentResult:
     """Read what a graph returned.
 
     Args:
         name: Author of messages that name none, and the graph's name in errors.
         wanted: As given to the adapter: a key, a function of what the graph returned, or None.
         final: What the graph returned.
-        known: The messages that were in the graph's state before the run, which the result leaves out.
+        fresh: The messages that the run added, of all that the graph returned.
+        topic: Key that names the topic of the result.
 
     Raises:
         ValueError: There is no such key, or the value has no form in the hub.
@@ -119,36 +128,44 @@ def read_output(name: str, wanted: Output, final: Any, known: Sequence[Any]) -> 
     if callable(wanted):
         value = wanted(final)
     elif isinstance(final, Mapping):
-        key = wanted or _only_key(name, final)
+        key = wanted or _only_key(name, final, topic)
         if key is not None and key not in final:
             raise ValueError(f"graph {name!r} returned no {key!r}; it returned {', '.join(final) or 'nothing'}")
         value = None if key is None else final[key]
-        if key == "messages" and isinstance(value, Sequence):
-            value = new_messages(value, known)
+        if key == "messages" and isinstance(value, list | tuple):
+            value = fresh
     elif isinstance(final, list):
-        value = new_messages(final, known)
+        value = fresh
     result = value if isinstance(value, AgentResult) else AgentResult(messages=_hub_messages(name, value))
     if isinstance(final, Mapping):
-        sources = [*result.sources, *_sources(name, final.get("sources"))]
-        result = result.model_copy(
-            update={"sources": sources, "metadata": {**_metadata(final.get("metadata")), **result.metadata}}
-        )
+        update: dict[str, Any] = {
+            "sources": [*result.sources, *_sources(name, final.get("sources"))],
+            "metadata": {**_metadata(final.get("metadata")), **result.metadata},
+        }
+        if topic is not None and result.topic is None:
+            update["topic"] = _topic(name, topic, final.get(topic))
+        result = result.model_copy(update=update)
     return result
 
 
 def new_messages(messages: Sequence[Any], known: Sequence[Any]) -> list[Any]:
     """Return the messages that are not among the known ones; one that was rewritten in place is new."""
-    left = list(known)
+    # What a graph leaves alone stays the same object, so a long conversation costs one look-up per message.
+    untouched = {id(message): message for message in known}
+    changed = [message for message in messages if untouched.pop(id(message), None) is None]
+    if not changed:
+        return []
+    left = list(untouched.values())
     by_id = {message.id: message for message in left if getattr(message, "id", None) is not None}
     found = []
-    for message in messages:
+    for message in changed:
         before = by_id.get(getattr(message, "id", None))
         if before is not None:
-            if before is not message and before != message:
+            if before != message:
                 found.append(message)
             continue
         # Without ids, equal messages are told apart by their number: each known one excuses one.
-        index = next((i for i, old in enumerate(left) if old is message or old == message), None)
+        index = next((i for i, old in enumerate(left) if old == message), None)
         if index is None:
             found.append(message)
         else:
@@ -156,10 +173,10 @@ def new_messages(messages: Sequence[Any], known: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _only_key(name: str, final: Mapping[str, Any]) -> str | None:
+def _only_key(name: str, final: Mapping[str, Any], topic: str | None) -> str | None:
     if "messages" in final:
         return "messages"
-    keys = [key for key in final if key not in _EXTRAS]
+    keys = [key for key in final if key not in (*_EXTRAS, topic)]
     if len(keys) > 1:
         raise ValueError(
             f"graph {name!r} returned {', '.join(keys)}; pass output=, the key of the answer or a function of the "
@@ -196,7 +213,9 @@ def _sources(name: str, found: Any) -> list[Source]:
     if found is None:
         return []
     if not isinstance(found, list | tuple):
-        raise ValueError(f"'sources' of graph {name!r} is a {type(found).__name__}; it takes a list of Source or dicts")
+        raise ValueError(
+            f"'sources' of graph {name!r} is of type {type(found).__name__}; it takes a list of Source or dicts"
+        )
     sources = []
     for position, item in enumerate(found):
         try:
@@ -206,6 +225,14 @@ def _sources(name: str, found: Any) -> list[Source]:
             where = ".".join(str(part) for part in ("sources", position, *first["loc"]))
             raise ValueError(f"{where} of graph {name!r} is no source: {first['msg']}") from error
     return sources
+
+
+def _topic(name: str, key: str, found: Any) -> str | None:
+    if found is None or isinstance(found, str):
+        return found or None
+    raise ValueError(
+        f"{key!r} of graph {name!r} is of type {type(found).__name__}; it takes the name of a topic, or None"
+    )
 
 
 def _metadata(found: Any) -> dict[str, JsonValue]:

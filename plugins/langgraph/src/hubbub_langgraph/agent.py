@@ -23,7 +23,7 @@ from hubbub_registry import Component, ComponentBase, NotReadyError
 
 from ._chunks import ChunkReader
 from ._mapping import Graph, Input, Output, check_output, input_builder, new_messages, read_output, takes_messages
-from ._messages import finish_reason_of, from_langchain, text_and_reasoning
+from ._messages import citations_of, finish_reason_of, from_langchain, text_and_reasoning
 from ._state import decode_thread, restore_thread, save_thread
 from ._stream import stream_graph
 from ._usage import UsageMeter
@@ -49,6 +49,9 @@ class _Thread:
 class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAgentConfig]):
     """Runs one graph for one agent key; the session is the graph's `thread_id`.
 
+    Where several graphs share one checkpointer, give each a `thread_id` of its own in `config`: the session is appended
+    (`planner/default`), and no graph continues another one's thread.
+
     A graph whose input has the key `messages` gets the task's messages, other graphs the task's text in the key
     `input`; entry points of the functional API get text, messages or the `AgentTask`, as their first parameter is
     annotated. The agent itself keeps nothing: with a checkpointer the thread keeps the conversation, and of a task that
@@ -68,6 +71,8 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         input: Key of the input that takes the task's text, or a function of the `AgentTask` that returns the input.
         output: Key of the answer in what the graph returns, or a function of that. The answer is text, messages of
             LangChain or the hub, an `AgentResult`, or JSON.
+        topic: Key of what the graph returns that names the topic its result is published to; without it, and where the
+            key holds None, that is the agent's own.
         config: LangGraph's configuration of each run (`recursion_limit`, `callbacks`, `configurable`, ...).
         context: Static context of each run, for graphs with a `context_schema`.
         model: A model client of the hub for the graph's nodes.
@@ -89,6 +94,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         description: str = "",
         input: Input = None,
         output: Output = None,
+        topic: str | None = None,
         config: RunnableConfig | None = None,
         context: Any = None,
         model: ChatCompletionClient | None = None,
@@ -99,11 +105,10 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         self.description = description or f"The LangGraph graph {self.name}."
         self._graph = graph
         self._build_input = input_builder(graph, self.name, input)
-        check_output(graph, self.name, output)
+        check_output(graph, self.name, output, topic)
         self._output = output
+        self._topic = topic
         self._config = RunnableConfig() if config is None else config
-        if "thread_id" in self._config.get("configurable", {}):
-            raise ValueError(f"the configuration of graph {self.name!r} sets thread_id, which is the agent's session")
         self._context = context
         self._model = model
         self._saver = graph.checkpointer if isinstance(graph.checkpointer, BaseCheckpointSaver) else None
@@ -159,7 +164,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
                 f"graph {self.name!r} has a DeltaChannel, whose value lies in many checkpoints; leave its state to a "
                 "persistent checkpointer"
             )
-        return await save_thread(self._saver, self._session, self.name)
+        return await save_thread(self._saver, self._thread_id(self._session), self.name)
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved state: the next run puts it in the place of what its session's thread holds.
@@ -184,7 +189,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         self._session = context.session
         meter = UsageMeter()
         hub = GraphHub(task=task, context=context, model=self._model, _meter=meter)
-        configurable = {"thread_id": context.session, HUB_KEY: hub}
+        configurable = {"thread_id": self._thread_id(context.session), HUB_KEY: hub}
         config = merge_configs(self._config, {"configurable": configurable, "callbacks": [meter]})
         thread = await self._read_thread(context.session)
         self._thread = None  # unknown again until this run has ended well
@@ -221,10 +226,14 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
             yield await self._interrupted(context, final, known, interrupts, meter)
             return
         fresh = new_messages(_messages(final), known)
-        result = read_output(context.name, self._output, final, known)
+        result = read_output(context.name, self._output, final, fresh, self._topic)
         if self._saver is not None and (not takes_messages(self._graph) or "messages" in _keys(final)):
             self._thread = _Thread(_messages(final) if takes_messages(self._graph) else ())
         yield _completed(result, fresh, meter)
+
+    def _thread_id(self, session: str) -> str:
+        prefix = self._config.get("configurable", {}).get("thread_id")
+        return session if prefix is None else f"{prefix}/{session}"
 
     def _input(self, task: AgentTask, thread: _Thread | None) -> Any:
         if thread is None:
@@ -240,12 +249,12 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         if self._saver is None:
             return None
         if self._loaded is not None:
-            await restore_thread(self._saver, session, self._loaded[1])
+            await restore_thread(self._saver, self._thread_id(session), self._loaded[1])
             self._loaded = None
             self._thread = None
         if self._thread is not None:
             return self._thread
-        snapshot = await self._graph.aget_state({"configurable": {"thread_id": session}})
+        snapshot = await self._graph.aget_state({"configurable": {"thread_id": self._thread_id(session)}})
         kept = _messages(snapshot.values) if takes_messages(self._graph) else ()
         waiting = () if snapshot.interrupts or not self._at_breakpoint(snapshot.tasks) else snapshot.next
         return _Thread(kept, tuple(snapshot.interrupts), tuple(waiting))
@@ -297,6 +306,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
             description=config.description,
             input=config.input,
             output=config.output,
+            topic=config.topic,
             config=cast("RunnableConfig", config.config),
             context=config.context,
             model=model,
@@ -313,6 +323,7 @@ def from_graph(
     description: str | None = None,
     input: Input = None,
     output: Output = None,
+    topic: str | None = None,
     config: RunnableConfig | None = None,
     context: Any = None,
     model: ChatCompletionClient | None = None,
@@ -326,6 +337,7 @@ def from_graph(
             description=description or "",
             input=input,
             output=output,
+            topic=topic,
             config=config,
             context=context,
             model=model,
@@ -372,6 +384,9 @@ def _completed(result: AgentResult, fresh: Sequence[Any], meter: UsageMeter) -> 
     update: dict[str, Any] = {}
     if not (result.usage.prompt_tokens or result.usage.completion_tokens):
         update["usage"] = meter.usage
+    cited = [source for message in fresh for source in citations_of(message)]
+    if cited:
+        update["sources"] = [*result.sources, *cited]
     if reasons and result.finish_reason == "stop":
         update["finish_reason"] = reasons[0]
     return result.model_copy(update=update)

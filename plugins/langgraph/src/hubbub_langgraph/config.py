@@ -34,6 +34,9 @@ class LangGraphAgentConfig(BaseModel):
     output: str | None = None
     """Key of the graph's result that holds the answer. Without it, the new `messages` are the answer."""
 
+    topic: str | None = None
+    """Key of the graph's result that names the topic the result is published to."""
+
     config: dict[str, Any] = Field(default_factory=dict)
     """LangGraph's configuration of each run: `recursion_limit`, `tags`, `configurable`, ..."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .folder_index import FolderIndex as FolderIndex
     from .folder_index import FolderIndexConfig as FolderIndexConfig
     from .folder_index import IndexReport as IndexReport
+    from .hub_agent import LlamaIndexAgent as LlamaIndexAgent
+    from .hub_agent import LlamaIndexAgentConfig as LlamaIndexAgentConfig
     from .llm import HubLLM as HubLLM
     from .tools import LlamaIndexTool as LlamaIndexTool
 
@@ -27,6 +29,8 @@ __all__ = [
     "FolderRetrieverAgentConfig",
     "HubLLM",
     "IndexReport",
+    "LlamaIndexAgent",
+    "LlamaIndexAgentConfig",
     "LlamaIndexTool",
     "from_chat_engine",
     "from_query_engine",
@@ -43,6 +47,8 @@ _LAZY = {
     "FolderRetrieverAgentConfig": ".folder_agent",
     "HubLLM": ".llm",
     "IndexReport": ".folder_index",
+    "LlamaIndexAgent": ".hub_agent",
+    "LlamaIndexAgentConfig": ".hub_agent",
     "LlamaIndexTool": ".tools",
     "from_chat_engine": ".agent",
     "from_query_engine": ".agent",

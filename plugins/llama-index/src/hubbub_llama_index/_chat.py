@@ -71,7 +71,8 @@ class ChatEngineAdapter:
             else:
                 async for token in response.async_response_gen():
                     text += token
-                    emit(AgentChunk(content=token, source=context.name))
+                    if token:
+                        emit(AgentChunk(content=token, source=context.name))
         finally:
             # The engine writes its memory in a task of its own.
             if (writing := getattr(response, "awrite_response_to_history_task", None)) is not None:
@@ -79,11 +80,10 @@ class ChatEngineAdapter:
                 await asyncio.wait({writing})
         self._history = list(self._engine.chat_history)
         answer: list[LLMMessage] = [AssistantMessage(content=text, source=context.name)]
-        sources = sources_from_nodes(response.source_nodes)
-        tools = sources_from_tools([output for output in response.sources if hasattr(output, "tool_name")])
+        nodes = response.source_nodes
+        # Engines list their own retrieval as if it were a tool; its nodes are the passages already.
+        tools = [output for output in response.sources if not (nodes and output.tool_name == "retriever")]
+        sources = sources_from_nodes(nodes)
         known = {source.content for source in sources}
-        return AgentResult(
-            messages=answer,
-            source=context.name,
-            sources=[*sources, *(source for source in tools if source.content not in known)],
-        )
+        sources += [source for source in sources_from_tools(tools) if source.content not in known]
+        return AgentResult(messages=answer, source=context.name, sources=sources)

@@ -52,12 +52,11 @@ def sources_from_tools(outputs: Sequence[ToolOutput]) -> list[Source]:
 
 
 def passages_text(sources: Iterable[Source]) -> str:
-    """Return passages as blocks of `[title]` and text, a blank line between them.
-
-    A bracket inside a title becomes a parenthesis, so that the first line of a block can be read back.
-    """
-    brackets = str.maketrans("[]", "()")
-    return "\n\n".join(f"[{source.title.translate(brackets)}]\n{source.content.strip()}" for source in sources)
+    """Return passages as models read them best: a line `[1] title` above each, a blank line between them."""
+    return "\n\n".join(
+        f"[{number}] {' '.join(source.title.split())}\n{source.content.strip()}"
+        for number, source in enumerate(sources, 1)
+    )
 
 
 def json_object(values: Mapping[str, Any] | None) -> dict[str, JsonValue]:

@@ -62,7 +62,8 @@ class QueryEngineAdapter:
             if (tokens := _tokens(response)) is not None:
                 async for token in tokens:
                     text += token
-                    emit(AgentChunk(content=token, source=context.name))
+                    if token:
+                        emit(AgentChunk(content=token, source=context.name))
             elif getattr(response, "response", None) is not None:
                 text = str(response)  # an engine without an answer would give the word "None"
             return AgentResult.from_text(

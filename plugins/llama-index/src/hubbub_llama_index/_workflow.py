@@ -180,8 +180,10 @@ class _Recorder:
         if isinstance(output, AgentOutput):
             messages = from_chat_messages(self._said, assistant=self._name)
             answer = from_chat_message(output.response, assistant=self._name)
-            if not messages or messages[-1] != answer:
-                messages.append(answer)
+            if messages and isinstance(messages[-1], AssistantMessage) and isinstance(messages[-1].content, str):
+                # The last thing said is the answer as the model wrote it; a ReActAgent has cut its thoughts off since.
+                messages.pop()
+            messages.append(answer)
             metadata["agent"] = output.current_agent_name
             if output.structured_response is not None:
                 metadata["structured_response"] = json_object(output.structured_response)

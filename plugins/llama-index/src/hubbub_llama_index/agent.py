@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def from_retriever(retriever: BaseRetriever, *, name: str = "retriever", description: str = "") -> AdaptedAgent:
     """Make an agent that answers with the passages a retriever finds.
 
-    The result's text lists them as `[title]` and text; its sources hold content, title, uri and score. The title is
-    the node's `title`, `file_path`, `file_name` or `source`, else its id.
+    The result's text lists them below lines like `[1] title`; its sources hold content, title, uri and score. The
+    title is the node's `title`, `file_path`, `file_name` or `source`, else its id.
     """
     return AdaptedAgent(
         lambda: RetrieverAdapter(retriever), name=name, description=description or "Finds passages of documents"

@@ -14,6 +14,11 @@ from ._passages import passages_text
 from ._running import Emit, stream_work
 from .folder_index import FolderIndex, FolderIndexConfig
 
+_OWN_SETTINGS = {
+    name: "" if name == "folder" else field.get_default(call_default_factory=True)
+    for name, field in FolderIndexConfig.model_fields.items()
+}
+
 
 class FolderRetrieverAgentConfig(FolderIndexConfig):
     """Configuration of `FolderRetrieverAgent`: a folder and how to read it, or an index that is shared."""
@@ -32,7 +37,7 @@ class FolderRetrieverAgentConfig(FolderIndexConfig):
         if self.index is None:
             if not self.folder:
                 raise ValueError("folder is missing; give a folder of documents, or an index")
-        elif own := sorted(self.model_fields_set - {"index", "top_k"}):
+        elif own := [name for name, default in _OWN_SETTINGS.items() if getattr(self, name) != default]:
             raise ValueError(f"{', '.join(own)} and index exclude each other; the index has these settings already")
         return self
 
@@ -40,9 +45,9 @@ class FolderRetrieverAgentConfig(FolderIndexConfig):
 class FolderRetrieverAgent(ComponentBase[FolderRetrieverAgentConfig], Component[FolderRetrieverAgentConfig]):
     """Answers a task with the passages of a folder that fit its newest text.
 
-    The result's text lists the passages as `[title]` and text, its sources hold them with path, headings and score.
-    When no passage shares a word with the task, the text says so and there are no sources. An index that is not ready
-    is built first, with `status` chunks like `indexing 120/1000 files`.
+    The result's text lists the passages below lines like `[1] title`; its sources hold them with path, headings and
+    score. When no passage shares a word with the task, the text says so and there are no sources. An index that is not
+    ready is built first, with `status` chunks like `indexing 120/1000 files`.
 
     Args:
         index: Where to look. The agent never stops an index that others may share.

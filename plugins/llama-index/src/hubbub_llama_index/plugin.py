@@ -19,6 +19,12 @@ def hubbub_components() -> list[ComponentSpec]:
             needs=("extra hubbub-llama-index[bm25]",),
         ),
         ComponentSpec(
+            kind="agent",
+            provider="hubbub_llama_index.LlamaIndexAgent",
+            name="llama_index_agent",
+            summary="A LlamaIndex agent on a model and tools of the hub",
+        ),
+        ComponentSpec(
             kind="index",
             provider="hubbub_llama_index.FolderIndex",
             name="llama_index_folder",

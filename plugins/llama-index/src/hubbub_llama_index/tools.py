@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -81,41 +81,52 @@ def to_llama_index_tool(tool: Tool) -> ForeignTool:
     Cancelling the LlamaIndex run cancels the tool. What the tool raises is reported to the model by LlamaIndex's
     agents, as they do with every tool.
     """
+
+    async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
+        return tool.return_value_as_string(await tool.run_json(arguments, token))
+
+    return foreign_tool(tool.schema, call, _typed_arguments(tool))
+
+
+def foreign_tool(
+    schema: ToolSchema,
+    call: Callable[[dict[str, Any], CancellationToken], Awaitable[str]],
+    arguments_class: type[BaseModel] | None = None,
+) -> ForeignTool:
+    """Make a LlamaIndex tool from a schema and what a call does; its token is cancelled with the call."""
     from llama_index.core.tools import FunctionTool, ToolMetadata
 
-    async def call(**arguments: Any) -> str:
+    async def run(**arguments: Any) -> str:
         token = CancellationToken()
         try:
-            return tool.return_value_as_string(await tool.run_json(arguments, token))
+            return await call(arguments, token)
         except asyncio.CancelledError:
             token.cancel()
             raise
 
-    schema = tool.schema
     metadata = ToolMetadata(
-        description=schema.get("description", ""), name=schema["name"], fn_schema=_arguments_class(tool)
+        description=schema.get("description", ""),
+        name=schema["name"],
+        fn_schema=arguments_class or _schema_class(schema),
     )
-    return FunctionTool(async_fn=call, metadata=metadata)
+    return FunctionTool(async_fn=run, metadata=metadata)
 
 
-def _arguments_class(tool: Tool) -> type[BaseModel]:
-    """Return the class of a tool's arguments; one that only carries the schema where the tool has no typed class."""
-    parameters: dict[str, Any] = {
-        "type": "object",
-        "properties": {},
-        **cast("dict[str, Any]", tool.schema.get("parameters", {})),
-    }
+def _typed_arguments(tool: Tool) -> type[BaseModel] | None:
+    """Return the class of a tool's arguments if it says what the schema says."""
     try:
         own = tool.args_type()
     except NotImplementedError:
-        own = None
-    if own is not None and set(own.model_fields) == set(parameters["properties"]):
-        return own
-    # Tools of other systems describe themselves by a schema alone; it must reach the model unchanged.
-    return create_model(
-        f"{tool.name}Arguments",
-        __config__=ConfigDict(extra="allow", json_schema_extra=lambda schema: schema.update(parameters)),
-    )
+        return None
+    parameters: Mapping[str, Any] = tool.schema.get("parameters", {"type": "object", "properties": {}})
+    return own if set(own.model_fields) == set(parameters["properties"]) else None
+
+
+def _schema_class(schema: ToolSchema) -> type[BaseModel]:
+    """Return a class that takes any arguments and shows this schema, which must reach the model unchanged."""
+    shown = {"type": "object", "properties": {}, **cast("dict[str, Any]", schema.get("parameters", {}))}
+    config = ConfigDict(extra="allow", json_schema_extra=lambda made: made.update(shown))
+    return create_model(f"{schema['name']}Arguments", __config__=config)
 
 
 def _one_input() -> type[BaseModel]:

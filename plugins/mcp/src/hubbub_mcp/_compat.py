@@ -135,22 +135,13 @@ class streamable_http_streams:
         module: Any = streamable_http
         params = self._params
         async with AsyncExitStack() as stack:
-            if hasattr(module, "streamable_http_client"):
-                make_client: Any = create_mcp_http_client
-                client = await stack.enter_async_context(
-                    make_client(headers=params.headers, timeout=_http_timeout(params.timeout, params.sse_read_timeout))
-                )
-                connection = module.streamable_http_client(
-                    params.url, http_client=client, terminate_on_close=params.terminate_on_close
-                )
-            else:  # before 1.24
-                connection = module.streamablehttp_client(
-                    params.url,
-                    headers=params.headers,
-                    timeout=params.timeout,
-                    sse_read_timeout=params.sse_read_timeout,
-                    terminate_on_close=params.terminate_on_close,
-                )
+            make_client: Any = create_mcp_http_client
+            client = await stack.enter_async_context(
+                make_client(headers=params.headers, timeout=_http_timeout(params.timeout, params.sse_read_timeout))
+            )
+            connection = module.streamable_http_client(
+                params.url, http_client=client, terminate_on_close=params.terminate_on_close
+            )
             # Major 1 gives a third item, the session id's getter.
             streams = await stack.enter_async_context(connection)
             self._stack = stack.pop_all()

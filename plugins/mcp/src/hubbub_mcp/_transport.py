@@ -7,7 +7,7 @@ import codecs
 import logging
 import math
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,11 +83,11 @@ async def _stdio(params: StdioServerParams, on_stderr: Callable[[str], None]) ->
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
             for stream in (to_session, from_server, to_server, from_session):
                 stream.close()
+            await _shielded(asyncio.wait(tasks))
     finally:
-        await process.stop()
+        await _shielded(process.stop())
 
 
 async def _spawn(params: StdioServerParams, label: str, on_stderr: Callable[[str], None]) -> ServerProcess:
@@ -178,6 +178,17 @@ async def _http(label: str, connection: AbstractAsyncContextManager[Streams]) ->
             yield Transport((from_server, write), lost)
         finally:
             task.cancel()
-            await asyncio.wait([task])
             to_session.close()
             from_server.close()
+            await _shielded(asyncio.wait([task]))
+            # The SDK leaves this to the session, which has ours instead.
+            await _shielded(read.aclose())
+
+
+async def _shielded(cleanup: Awaitable[object]) -> None:
+    """Wait for cleanup that is bounded in time, also inside a scope of anyio that was cancelled.
+
+    Such a scope interrupts every wait until it is left, while a task that was cancelled is interrupted only once.
+    """
+    with anyio.CancelScope(shield=True):
+        await cleanup

@@ -29,6 +29,7 @@ from ._model_table import DEFAULT_TOKEN_LIMIT, ModelEntry, find_model, unknown_m
 from ._request import build_request, resolve_stream_options
 from ._stream import StreamedAnswer
 from ._tokens import TokenCounter
+from ._transformation import convert_messages
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -157,8 +158,10 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             )
         if isinstance(completion, str) or not getattr(completion, "choices", None):
             raise ModelEndpointError(self._base_url, self._model, f"sent no chat completion: {_shorten(completion)}")
-        self._check_served_model(completion.model)
         usage = _answer.usage(completion.usage)
+        # Before anything else can fail: the tokens are paid for, whether the answer is of use or not.
+        self._add_usage(usage)
+        self._check_served_model(completion.model)
         if _event_logger.isEnabledFor(logging.INFO):
             from hubbub_core.logging import LLMCallEvent
 
@@ -171,9 +174,7 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
                     tools=request.get("tools", []),
                 ),
             )
-        result = self._read(completion, usage)
-        self._add_usage(usage)
-        return result
+        return self._read(completion, usage)
 
     async def create_stream(
         self,
@@ -242,6 +243,7 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             await stream.close()
         if not started:
             raise ModelEndpointError(self._base_url, self._model, "ended its stream before the answer began")
+        self._add_usage(answer.usage)
         tail = answer.end_of_thought()
         if tail:
             yield tail
@@ -257,7 +259,6 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
                     completion_tokens=result.usage.completion_tokens,
                 ),
             )
-        self._add_usage(result.usage)
         yield result
 
     async def close(self) -> None:
@@ -283,10 +284,14 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
         Text is counted with the vendor's table if tiktoken is installed and has the table in its cache. Otherwise the
         number of its UTF-8 bytes counts, which no byte-level tokeniser exceeds, with one warning.
         """
-        request = convert_for_count(
-            messages, self._model, self._model_info, self._add_name_prefixes, self._include_name_in_message
+        converted = convert_messages(
+            messages,
+            model=self._model,
+            family=self._model_info["family"],
+            prepend_name=self._add_name_prefixes,
+            include_name_in_message=self._include_name_in_message,
         )
-        return self._tokens.count(request, tools)
+        return self._tokens.count(converted, tools)
 
     def remaining_tokens(
         self,
@@ -399,25 +404,6 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
     def _add_usage(self, usage: RequestUsage) -> None:
         self._actual_usage = _sum(self._actual_usage, usage)
         self._total_usage = _sum(self._total_usage, usage)
-
-
-def convert_for_count(
-    messages: Sequence[LLMMessage],
-    model: str,
-    model_info: ModelInfo,
-    add_name_prefixes: bool,
-    include_name_in_message: bool,
-) -> list[dict[str, Any]]:
-    """Return the messages as they are sent, to be counted."""
-    from ._transformation import convert_messages
-
-    return convert_messages(
-        messages,
-        model=model,
-        family=model_info["family"],
-        prepend_name=add_name_prefixes,
-        include_name_in_message=include_name_in_message,
-    )
 
 
 async def _linked(call: Coroutine[Any, Any, _T], token: CancellationToken | None) -> _T:

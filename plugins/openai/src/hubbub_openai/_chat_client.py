@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Self
@@ -116,7 +117,10 @@ class OpenAIChatCompletionClient(BaseOpenAIChatCompletionClient, Component[OpenA
         return {name: value for name, value in self.__dict__.items() if name not in ("_client", "_tokens")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state["_raw_config"])  # type: ignore[misc] # made anew as a client of the same options
+        with warnings.catch_warnings():
+            # What there was to say about the options was said of the original.
+            warnings.simplefilter("ignore")
+            self.__init__(**state["_raw_config"])  # type: ignore[misc] # made anew as a client of the same options
         self.__dict__.update(state)
 
 

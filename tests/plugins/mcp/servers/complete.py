@@ -14,24 +14,23 @@ import mcp.types
 
 try:
     from mcp.server.mcpserver import MCPServer as Server  # major 2
+    from mcp.server.mcpserver.exceptions import ToolError
 except ImportError:
     # The two majors have no name in common, and only one is installed where types are checked.
     from mcp.server.fastmcp import FastMCP as Server  # type: ignore[no-redef,attr-defined] # see above
+    from mcp.server.fastmcp.exceptions import ToolError  # type: ignore[no-redef,import-not-found] # see above
 
 # One white pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
 
-server: Any = Server("complete")
 counter = 0
 
 
-@server.tool()
 def add(a: int, b: int = 1) -> str:
     """Add two numbers."""
     return str(a + b)
 
 
-@server.tool()
 def count() -> str:
     """Count the calls of this process."""
     global counter
@@ -39,19 +38,16 @@ def count() -> str:
     return str(counter)
 
 
-@server.tool()
 def environment(prefix: str) -> str:
     """List the variables that start with a prefix."""
     return ",".join(sorted(name for name in os.environ if name.startswith(prefix)))
 
 
-@server.tool()
 def fail(text: str) -> str:
     """Fail."""
-    raise ValueError(text)
+    raise ToolError(text)
 
 
-@server.tool()
 async def sleep(seconds: float, marker: str) -> str:
     """Sleep; the marker file is written when that is cancelled."""
     try:
@@ -63,7 +59,6 @@ async def sleep(seconds: float, marker: str) -> str:
     return "awake"
 
 
-@server.tool(structured_output=False)
 def picture() -> Any:
     """Return a text, an image and an embedded resource."""
     types: Any = mcp.types
@@ -75,30 +70,35 @@ def picture() -> Any:
     ]
 
 
-@server.tool(structured_output=False)
 def sound() -> Any:
     """Return audio."""
     types: Any = mcp.types
     return [types.AudioContent.model_validate({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"})]
 
 
-@server.prompt()
 def greeting(name: str) -> str:
     """Greet somebody."""
     return f"Say hello to {name}."
 
 
-@server.resource("note://first")
 def first() -> str:
     """Return a note."""
     return "the first note"
 
 
-@server.resource("note://by/{author}")
 def by(author: str) -> str:
     """Return a note of an author."""
     return f"a note by {author}"
 
+
+server: Any = Server("complete")
+for text_tool in (add, count, environment, fail, sleep):
+    server.add_tool(text_tool)
+for block_tool in (picture, sound):
+    server.add_tool(block_tool, structured_output=False)
+server.prompt()(greeting)
+server.resource("note://first")(first)
+server.resource("note://by/{author}")(by)
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:

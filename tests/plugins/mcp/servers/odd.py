@@ -1,11 +1,15 @@
 """An MCP server in a few lines that does what a good one would not, by the words of its command line.
 
-`starting TEXT`: writes TEXT to standard error and exits with 3. `mute`: never answers. `noisy`: writes a line that is no
-message, then never answers. `dies`: exits with 7 when its tool is called. `cuts`: closes its output then. `stuck
-[FILE]`: writes its pid to FILE when called, and ignores the call, the end of its input and SIGTERM. `child FILE`: starts a process that outlives it, and writes its pid
-to FILE. `slow FIFO [FILE]`: answers initialize once a byte has come through FIFO, reporting on standard error before
-that, and its pid in FILE.
-`pages`: lists its tools over three pages. `chatty`: prints rubbish between its messages.
+starting TEXT     writes TEXT to standard error and exits with 3
+mute              never answers
+noisy             writes a line that is no message, then never answers
+dies              exits with 7 when its tool is called
+cuts              closes its output when its tool is called
+stuck [FILE]      writes its pid to FILE when called; ignores the call, the end of its input and SIGTERM
+child FILE        starts a process that would outlive it, and writes both pids to FILE
+slow FIFO [FILE]  answers initialize once a byte has come through FIFO; reports on standard error, its pid in FILE
+pages             lists its tools over three pages
+chatty            prints rubbish between its messages
 """
 
 from __future__ import annotations

@@ -6,24 +6,9 @@ import logging
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
-from hubbub_core import CancellationToken, FunctionCall
-from hubbub_core.memory import Memory
-from hubbub_core.model_context import ChatCompletionContext, UnboundedChatCompletionContext
-from hubbub_core.models import (
-    AssistantMessage,
-    ChatCompletionClient,
-    CreateResult,
-    FunctionExecutionResult,
-    FunctionExecutionResultMessage,
-    LLMMessage,
-    SystemMessage,
-)
-from hubbub_core.tools import BaseTool, FunctionTool, StaticStreamWorkbench, Workbench
-from hubbub_registry import Component, ComponentModel
 from pydantic import BaseModel, Field
-from typing_extensions import Self
 
 from hubbub_agentchat import EVENT_LOGGER_NAME
 from hubbub_agentchat._cancel_scope import CancelScope
@@ -47,6 +32,20 @@ from hubbub_agentchat.messages import (
 )
 from hubbub_agentchat.messages._ids import new_message_id
 from hubbub_agentchat.state import AssistantAgentState
+from hubbub_core import CancellationToken, FunctionCall
+from hubbub_core.memory import Memory
+from hubbub_core.model_context import ChatCompletionContext, UnboundedChatCompletionContext
+from hubbub_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+)
+from hubbub_core.tools import BaseTool, FunctionTool, StaticStreamWorkbench, Workbench
+from hubbub_registry import Component, ComponentModel
 
 _EVENTS = logging.getLogger(EVENT_LOGGER_NAME)
 
@@ -316,9 +315,7 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         others = [(call, found) for call, found in executed if call.name not in self._handoffs]
         context: list[LLMMessage] = []
         if others:
-            context.append(
-                AssistantMessage(content=[call for call, _ in others], source=self.name, thought=thought)
-            )
+            context.append(AssistantMessage(content=[call for call, _ in others], source=self.name, thought=thought))
             context.append(FunctionExecutionResultMessage(content=[found for _, found in others]))
         elif thought:
             context.append(AssistantMessage(content=thought, source=self.name))
@@ -497,9 +494,7 @@ def _workbenches(
     names = [tool.name for tool in made]
     if len(set(names)) != len(names):
         raise ValueError(f"Tool names must be unique: {names}")
-    clashing = [
-        handoff.name for handoff in handoffs.values() if handoff.name in names or handoff.target in names
-    ]
+    clashing = [handoff.name for handoff in handoffs.values() if handoff.name in names or handoff.target in names]
     if clashing:
         raise ValueError(
             f"Handoff names must be unique from tool names. Handoff names: {clashing}; tool names: {names}"

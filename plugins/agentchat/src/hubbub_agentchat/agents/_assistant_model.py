@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Literal
 
-from hubbub_core import CancellationToken
-from hubbub_core.model_context import ChatCompletionContext
-from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, SystemMessage, UserMessage
-from hubbub_core.tools import ToolSchema
 from pydantic import BaseModel
 
 from hubbub_agentchat.messages import ModelClientStreamingChunkEvent
 from hubbub_agentchat.utils import remove_images
+from hubbub_core import CancellationToken
+from hubbub_core.model_context import ChatCompletionContext
+from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, SystemMessage, UserMessage
+from hubbub_core.tools import ToolSchema
 
 
 class ModelCaller:

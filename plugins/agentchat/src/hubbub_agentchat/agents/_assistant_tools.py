@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_core import CancellationToken, FunctionCall
 from hubbub_core.models import FunctionExecutionResult
 from hubbub_core.tools import BaseTool, StaticStreamWorkbench, ToolResult, ToolSchema, Workbench
-
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 
 CallResult: TypeAlias = tuple[FunctionCall, FunctionExecutionResult]
 
@@ -124,9 +123,7 @@ async def _stream(
     streamed: asyncio.Queue[Any],
     cancellation_token: CancellationToken,
 ) -> ToolResult:
-    async with aclosing(
-        workbench.call_tool_stream(call.name, arguments, cancellation_token, call_id=call.id)
-    ) as items:
+    async with aclosing(workbench.call_tool_stream(call.name, arguments, cancellation_token, call_id=call.id)) as items:
         async for item in items:
             if isinstance(item, ToolResult):
                 return item

@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
-from hubbub_core import CancellationToken, trace_create_agent_span, trace_invoke_agent_span
-from hubbub_registry import ComponentBase
 from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, ModelClientStreamingChunkEvent, TextMessage
 from hubbub_agentchat.state import BaseState
+from hubbub_core import CancellationToken, trace_create_agent_span, trace_invoke_agent_span
+from hubbub_registry import ComponentBase
 
 
 class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):

@@ -9,12 +9,9 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
-from hubbub_core import CancellationToken
-from hubbub_registry import Component
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
@@ -27,6 +24,8 @@ from hubbub_agentchat.messages import (
     UserInputRequestedEvent,
 )
 from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_core import CancellationToken
+from hubbub_registry import Component
 
 SyncInputFunc: TypeAlias = Callable[[str], str]
 """Given a prompt, returns what the user says. Runs in a thread."""

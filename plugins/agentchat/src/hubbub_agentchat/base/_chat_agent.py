@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hubbub_core import CancellationToken
-from hubbub_registry import ComponentBase
 from pydantic import BaseModel, SerializeAsAny
 
 from hubbub_agentchat.base._task import TaskRunner
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from hubbub_core import CancellationToken
+from hubbub_registry import ComponentBase
 
 
 @dataclass(kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubbub_core.tools import BaseTool, FunctionTool
 from pydantic import BaseModel, Field, model_validator
+
+from hubbub_core.tools import BaseTool, FunctionTool
 
 
 class Handoff(BaseModel):

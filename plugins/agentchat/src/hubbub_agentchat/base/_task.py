@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from hubbub_core import CancellationToken
 from pydantic import BaseModel, SerializeAsAny
 
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from hubbub_core import CancellationToken
 
 
 class TaskResult(BaseModel):

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hubbub_registry import ComponentBase
 from pydantic import BaseModel
 
 from hubbub_agentchat.base._task import TaskRunner
+from hubbub_registry import ComponentBase
 
 
 class Team(ABC, TaskRunner, ComponentBase[BaseModel]):

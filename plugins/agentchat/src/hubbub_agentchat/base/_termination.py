@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from hubbub_registry import Component, ComponentBase, ComponentModel
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage
+from hubbub_registry import Component, ComponentBase, ComponentModel
 
 
 class TerminatedException(BaseException):
@@ -91,12 +90,11 @@ class AndTerminationCondition(TerminationCondition, Component[AndTerminationCond
         if self.terminated:
             raise TerminatedException("Termination condition has already been reached.")
         for condition in self._conditions:
-            if condition.terminated:
-                continue
-            stop = await condition(messages)
-            if stop is not None:
-                self._stops.append(stop)
-        return _join(self._stops) if self.terminated else None
+            if not condition.terminated:
+                stop = await condition(messages)
+                if stop is not None:
+                    self._stops.append(stop)
+        return _join(self._stops) if len(self._stops) == len(self._conditions) else None
 
     async def reset(self) -> None:
         for condition in self._conditions:

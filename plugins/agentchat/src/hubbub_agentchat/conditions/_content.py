@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
-from hubbub_registry import Component
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat.conditions._single import SingleCondition
 from hubbub_agentchat.messages import (
@@ -17,6 +16,7 @@ from hubbub_agentchat.messages import (
     TextMessage,
     ToolCallExecutionEvent,
 )
+from hubbub_registry import Component
 
 
 class StopMessageTerminationConfig(BaseModel):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
 
-from hubbub_registry import Component
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat.conditions._single import SingleCondition
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from hubbub_registry import Component
 
 
 class ExternalTerminationConfig(BaseModel):
@@ -58,9 +58,9 @@ class FunctionalTermination(SingleCondition):
         func: Given the new messages and events; the run ends when it returns exactly True. May be asynchronous.
     """
 
-    def __init__(
-        self, func: Callable[[Sequence[BaseAgentEvent | BaseChatMessage]], bool | Awaitable[bool]]
-    ) -> None:
+    component_provider_override = "hubbub_agentchat.conditions.FunctionalTermination"
+
+    def __init__(self, func: Callable[[Sequence[BaseAgentEvent | BaseChatMessage]], bool | Awaitable[bool]]) -> None:
         super().__init__()
         self._func = func
 
@@ -69,3 +69,6 @@ class FunctionalTermination(SingleCondition):
         if inspect.isawaitable(decided):
             decided = await decided
         return "Functional termination condition met" if decided is True else None
+
+    def _to_config(self) -> BaseModel:
+        raise NotImplementedError("This component does not support dumping to config: a function is not data.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Self
 
-from hubbub_registry import Component
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat.conditions._single import SingleCondition
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from hubbub_registry import Component
 
 
 class MaxMessageTerminationConfig(BaseModel):

@@ -13,7 +13,6 @@ from hubbub_agentchat.messages._events import (
     CodeGenerationEvent,
     MemoryQueryEvent,
     ModelClientStreamingChunkEvent,
-    SelectorEvent,
     SelectSpeakerEvent,
     ThoughtEvent,
     ToolCallExecutionEvent,
@@ -25,7 +24,6 @@ from hubbub_agentchat.messages._structured import (
     StructuredContentType,
     StructuredMessage,
     StructuredMessageFactory,
-    StructureMessageConfig,
 )
 
 __all__ = [

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime, timezone
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
-from hubbub_core.models import RequestUsage, UserMessage
 from pydantic import BaseModel, Field
-from typing_extensions import Self
 
 from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_core.models import RequestUsage, UserMessage
 
 
 def _now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 class BaseMessage(BaseModel, ABC):

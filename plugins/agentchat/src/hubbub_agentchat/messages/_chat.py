@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hubbub_core import FunctionCall, Image
-from hubbub_core.models import FunctionExecutionResult, LLMMessage, UserMessage
+from pydantic import Field
 
 from hubbub_agentchat.messages._base import BaseChatMessage, BaseTextChatMessage
+from hubbub_core import FunctionCall, Image
+from hubbub_core.models import FunctionExecutionResult, LLMMessage, UserMessage
 
 
 class TextMessage(BaseTextChatMessage):
@@ -31,7 +32,7 @@ class HandoffMessage(BaseTextChatMessage):
     target: str
     """Name of the agent, or user, that goes on."""
 
-    context: list[LLMMessage] = []
+    context: list[LLMMessage] = Field(default_factory=list)
     """Model messages that the target needs to go on, such as tool calls of the sender and their results."""
 
     type: Literal["HandoffMessage"] = "HandoffMessage"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hubbub_agentchat.messages._base import BaseAgentEvent
 from hubbub_core import FunctionCall
 from hubbub_core.code_executor import CodeBlock, CodeResult
 from hubbub_core.memory import MemoryContent
 from hubbub_core.models import FunctionExecutionResult
-
-from hubbub_agentchat.messages._base import BaseAgentEvent
 
 
 class ToolCallRequestEvent(BaseAgentEvent):

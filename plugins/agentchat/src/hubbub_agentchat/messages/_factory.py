@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import Field
-from typing_extensions import TypeAlias
 
 from hubbub_agentchat.messages._base import BaseAgentEvent, BaseChatMessage
 from hubbub_agentchat.messages._chat import (

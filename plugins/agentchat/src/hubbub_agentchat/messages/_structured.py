@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from hubbub_core.models import UserMessage
-from hubbub_registry import Component, ComponentBase
 from pydantic import BaseModel, computed_field
-from typing_extensions import Self
 
 from hubbub_agentchat.messages._base import BaseChatMessage
+from hubbub_core.models import UserMessage
+from hubbub_registry import Component, ComponentBase
 
 StructuredContentType = TypeVar("StructuredContentType", bound=BaseModel, covariant=True)
 """What a `StructuredMessage` holds."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from hubbub_core import FunctionCall, Image
 from hubbub_core.models import FunctionExecutionResult, LLMMessage, UserMessage
-from pydantic import BaseModel
 
 
 def content_to_str(
     content: str | BaseModel | Sequence[str | Image] | Sequence[FunctionCall] | Sequence[FunctionExecutionResult],
 ) -> str:
-    """Return the content of a message as text: images as `<image>`, a pydantic object as JSON, list items a line each."""
+    """Return a message's content as text: images as `<image>`, a pydantic object as JSON, list items a line each."""
     if isinstance(content, str):
         return content
     if isinstance(content, BaseModel):

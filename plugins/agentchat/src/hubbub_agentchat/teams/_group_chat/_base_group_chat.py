@@ -9,15 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from hubbub_core import (
-    AgentId,
-    AgentRuntime,
-    AgentType,
-    CancellationToken,
-    SingleThreadedAgentRuntime,
-    TypeSubscription,
-)
-from hubbub_registry import ComponentBase
 from pydantic import BaseModel, ValidationError
 
 from hubbub_agentchat.base import ChatAgent, TaskResult, Team, TerminationCondition
@@ -31,7 +22,6 @@ from hubbub_agentchat.messages import (
     TextMessage,
 )
 from hubbub_agentchat.state import TeamState
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
 from hubbub_agentchat.teams._group_chat._chat_agent_container import ChatAgentContainer
 from hubbub_agentchat.teams._group_chat._events import (
     GroupChatPause,
@@ -43,6 +33,15 @@ from hubbub_agentchat.teams._group_chat._events import (
 )
 from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
+from hubbub_core import (
+    AgentId,
+    AgentRuntime,
+    AgentType,
+    CancellationToken,
+    SingleThreadedAgentRuntime,
+    TypeSubscription,
+)
+from hubbub_registry import ComponentBase
 
 
 class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):

@@ -7,8 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hubbub_core import CancellationToken, MessageContext, TopicId, event, rpc
-
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.base import TerminatedException, TerminationCondition
 from hubbub_agentchat.messages import (
@@ -32,6 +30,7 @@ from hubbub_agentchat.teams._group_chat._events import (
 )
 from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
+from hubbub_core import CancellationToken, MessageContext, TopicId, event, rpc
 
 
 class BaseGroupChatManager(SequentialRoutedAgent, ABC):
@@ -226,9 +225,7 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         speakers = [selected] if isinstance(selected, str) else list(selected)
         for speaker in speakers:
             if speaker not in self._participant_name_to_topic_type:
-                raise RuntimeError(
-                    f"Speaker {speaker} not found in participant names {self._participant_names}."
-                )
+                raise RuntimeError(f"Speaker {speaker} not found in participant names {self._participant_names}.")
         if self._emit_team_events:
             self._output_message_queue.put_nowait(SelectSpeakerEvent(content=speakers, source=self._name))
         self._active_speakers.extend(speakers)

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from hubbub_core import MessageContext, TopicId, event, rpc, trace_invoke_agent_span
-
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
@@ -25,6 +23,7 @@ from hubbub_agentchat.teams._group_chat._events import (
 )
 from hubbub_agentchat.teams._group_chat._output import OutputQueue
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
+from hubbub_core import MessageContext, TopicId, event, rpc, trace_invoke_agent_span
 
 
 class ChatAgentContainer(SequentialRoutedAgent):

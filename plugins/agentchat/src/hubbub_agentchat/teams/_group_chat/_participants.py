@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hubbub_registry import ComponentLoader, ComponentModel
-
 from hubbub_agentchat.base import ChatAgent, Team
+from hubbub_registry import ComponentLoader, ComponentModel
 
 
 def load_participants(models: Sequence[ComponentModel]) -> list[ChatAgent | Team]:

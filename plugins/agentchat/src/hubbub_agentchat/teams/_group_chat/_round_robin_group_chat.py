@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from hubbub_core import AgentRuntime
-from hubbub_registry import Component, ComponentModel
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from hubbub_agentchat.base import ChatAgent, Team, TerminationCondition
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
@@ -18,6 +15,8 @@ from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
 from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
 from hubbub_agentchat.teams._group_chat._output import OutputItem
 from hubbub_agentchat.teams._group_chat._participants import load_participants
+from hubbub_core import AgentRuntime
+from hubbub_registry import Component, ComponentModel
 
 
 class RoundRobinGroupChatManager(BaseGroupChatManager):

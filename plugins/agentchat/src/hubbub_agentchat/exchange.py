@@ -1,0 +1,294 @@
+"""Chat agents and teams as agents of the hub, and agents of any framework as participants of teams."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from hubbub_agentchat import _exchange_messages as conversion
+from hubbub_agentchat.agents import BaseChatAgent
+from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
+from hubbub_agentchat.messages import (
+    BaseAgentEvent,
+    BaseChatMessage,
+    ModelClientStreamingChunkEvent,
+    TextMessage,
+    ThoughtEvent,
+)
+from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_core import AdaptedAgent, CancellationToken
+from hubbub_core.exchange import AgentAdapter, AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_registry import ComponentLoader, ComponentModel
+
+__all__ = ["AdaptedChatAgent", "from_chat_agent", "from_team", "to_chat_agent"]
+
+_DEFAULT: Final = "default"
+
+
+def from_chat_agent(
+    agent: ChatAgent,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    factory: Callable[[], ChatAgent] | None = None,
+) -> AdaptedAgent:
+    """Make a chat agent an agent of the hub.
+
+    Args:
+        agent: The chat agent. It serves every session: they take turns, each with its own state.
+        name: Name in the hub; the agent's own by default.
+        description: The agent's own by default.
+        factory: Makes an agent for each session, so that sessions run at the same time. `agent` is then only asked for
+            its name.
+    """
+    return _adapted(agent, name, description, factory)
+
+
+def from_team(
+    team: Team,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    factory: Callable[[], Team] | None = None,
+) -> AdaptedAgent:
+    """Make a team an agent of the hub.
+
+    Args:
+        team: The team. It serves every session: they take turns, each with its own state.
+        name: Name in the hub; the team's own by default.
+        description: The team's own by default.
+        factory: Makes a team for each session, so that sessions run at the same time. `team` is then only asked for
+            its name.
+    """
+    return _adapted(team, name, description, factory)
+
+
+def to_chat_agent(agent: AdaptedAgent, *, name: str | None = None, description: str | None = None) -> AdaptedChatAgent:
+    """Make an agent of any framework a participant of teams; see `AdaptedChatAgent`."""
+    return AdaptedChatAgent(agent, name=name, description=description)
+
+
+def _adapted(
+    runner: ChatAgent | Team,
+    name: str | None,
+    description: str | None,
+    factory: Callable[[], ChatAgent] | Callable[[], Team] | None,
+) -> AdaptedAgent:
+    shared = _Shared(runner)
+
+    def new_adapter() -> AgentAdapter:
+        return RunnerAdapter(shared if factory is None else _Shared(factory()))
+
+    return AdaptedAgent(new_adapter, name=name or runner.name, description=description or runner.description)
+
+
+class _Shared:
+    """A chat agent or team that sessions take turns with."""
+
+    def __init__(self, runner: ChatAgent | Team) -> None:
+        self.runner = runner
+        self.turn = asyncio.Lock()
+        self.current: RunnerAdapter | None = None
+        self.initial: Mapping[str, Any] | None = None
+
+
+class RunnerAdapter:
+    """One session of a chat agent or team.
+
+    A runner has one state. When another session had it last, that one's state is taken out and this one's put in.
+    """
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+        self._state: Mapping[str, Any] | None = None
+
+    async def run(self, task: AgentTask, context: AgentContext) -> AsyncIterator[AgentChunk | AgentResult]:
+        """Run the task; its messages are new ones, the runner remembers the earlier ones."""
+        runner = self._shared.runner
+        messages = conversion.chat_messages(task, runner.name)
+        async with self._shared.turn:
+            await self._enter()
+            result: TaskResult | None = None
+            streamed: set[str] = set()
+            stream = runner.run_stream(
+                task=messages or None, cancellation_token=context.cancellation_token, output_task_messages=False
+            )
+            async with aclosing(stream) as items:
+                async for item in items:
+                    if isinstance(item, TaskResult):
+                        result = item
+                        break
+                    for chunk in conversion.chunks(item, streamed):
+                        yield chunk
+        if result is None:
+            raise RuntimeError(f"{type(runner).__name__} {runner.name!r} ended its run without a TaskResult.")
+        yield conversion.agent_result(result, task, context.name)
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the runner's state in this session."""
+        async with self._shared.turn:
+            if self._shared.current is self:
+                self._state = await self._shared.runner.save_state()
+        return self._state or {}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the runner's state in this session."""
+        async with self._shared.turn:
+            await self._prepare()
+            self._state = state or None
+            if self._shared.current is self:
+                self._shared.current = None
+
+    async def _prepare(self) -> None:
+        if self._shared.initial is None:
+            self._shared.initial = await self._shared.runner.save_state()
+
+    async def _enter(self) -> None:
+        shared = self._shared
+        await self._prepare()
+        if shared.current is self:
+            return
+        if shared.current is not None:
+            shared.current._state = await shared.runner.save_state()
+        wanted = self._state or shared.initial
+        shared.current = None  # should loading fail, nobody owns what is left
+        if wanted is not None:
+            await shared.runner.load_state(wanted)
+        shared.current = self
+
+
+class AdaptedChatAgent(BaseChatAgent):
+    """An agent of any framework as a participant of teams.
+
+    It is given the new messages of each turn and keeps the conversation itself, in a session of its own. What it
+    streams becomes chunks, thoughts and tool events; its usage and sources go with the answer.
+
+    Args:
+        agent: What `adapt()` returned.
+        name: A Python identifier; made from the agent's name by default.
+        description: What teams read about it; the agent's own by default.
+    """
+
+    def __init__(self, agent: AdaptedAgent, *, name: str | None = None, description: str | None = None) -> None:
+        super().__init__(name or _identifier(agent.name), description or agent.description)
+        # Not the given one: its sessions belong to whoever else runs it.
+        self._agent = AdaptedAgent(agent.new_adapter, name=self.name, description=self.description)
+        self._model: ComponentModel | None = None
+
+    @classmethod
+    def from_component(cls, loaded: object, model: ComponentModel) -> AdaptedChatAgent:
+        """Wrap what a configuration of an agent of another framework has built.
+
+        Raises:
+            TypeError: It is not an agent.
+        """
+        if isinstance(loaded, AdaptedAgent):
+            wrapped = cls(loaded)
+        elif isinstance(loaded, AgentAdapter):
+            first: list[AgentAdapter] = [loaded]
+
+            def new_adapter() -> AgentAdapter:
+                return first.pop() if first else _load(model)
+
+            name = str(model.config.get("name") or getattr(loaded, "name", None) or model.label or "agent")
+            described = str(model.config.get("description") or model.description or name)
+            wrapped = cls(AdaptedAgent(new_adapter, name=name, description=described))
+        else:
+            raise TypeError(
+                f"{model.provider} built a {type(loaded).__name__}, which is no participant of a "
+                "team: that is a ChatAgent, a Team, or an agent of another framework (AgentAdapter)."
+            )
+        wrapped._model = model
+        return wrapped
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        return (TextMessage,)
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        async with aclosing(self.on_messages_stream(messages, cancellation_token)) as items:
+            async for item in items:
+                if isinstance(item, Response):
+                    return item
+        raise AssertionError("on_messages_stream ends with a Response")
+
+    async def on_messages_stream(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
+        """Have the agent answer; yields what it streams, the `Response` last.
+
+        Raises:
+            Exception: What its framework raised.
+        """
+        message_id = new_message_id()
+        inner: list[BaseAgentEvent | BaseChatMessage] = []
+        seen = conversion.SeenCalls(self.name)
+        thought = ""
+        run = self._agent.run_stream(conversion.agent_task(messages), cancellation_token=cancellation_token)
+        async with aclosing(run) as items:
+            async for item in items:
+                if thought and not (isinstance(item, AgentChunk) and item.kind == "thought"):
+                    inner.append(ThoughtEvent(content=thought, source=self.name))
+                    thought = ""
+                    yield inner[-1]
+                if isinstance(item, AgentResult):
+                    for event in seen.of_result(item):
+                        inner.append(event)
+                        yield event
+                    yield Response(chat_message=conversion.answer(item, self.name, message_id), inner_messages=inner)
+                    return
+                if item.kind == "thought":
+                    thought += item.content
+                elif item.kind == "text":
+                    yield ModelClientStreamingChunkEvent(
+                        content=item.content, source=self.name, full_message_id=message_id
+                    )
+                elif (found := seen.of_chunk(item)) is not None:
+                    inner.append(found)
+                    yield found
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        """Forget the conversation: the next turn begins with a new session."""
+        await self._agent.close()
+
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the state of its session, `{"agent": {...}}`."""
+        sessions = await self._agent.save_state()
+        return {"type": "AdaptedChatAgentState", "version": "1.0.0", "agent": sessions.get(_DEFAULT)}
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the state of its session."""
+        await self._agent.close()
+        saved = state.get("agent")
+        if saved is not None:
+            await self._agent.load_state({_DEFAULT: saved})
+
+    async def close(self) -> None:
+        await self._agent.close()
+
+    def dump_component(self) -> ComponentModel:
+        """Return the configuration that it was built from.
+
+        Raises:
+            NotImplementedError: It was built in code.
+        """
+        if self._model is None:
+            raise NotImplementedError(
+                "This component does not support dumping to config: "
+                f"agent {self.name!r} wraps an object of its framework."
+            )
+        return self._model
+
+
+def _load(model: ComponentModel) -> AgentAdapter:
+    loaded: object = ComponentLoader.load_component(model, expected=object)
+    assert isinstance(loaded, AgentAdapter)  # the first one of this model was
+    return loaded
+
+
+def _identifier(name: str) -> str:
+    found = re.sub(r"\W", "_", name) or "agent"
+    return f"_{found}" if found[0].isdigit() else found
