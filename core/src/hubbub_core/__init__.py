@@ -159,7 +159,11 @@ if TYPE_CHECKING:
     )
     from ._telemetry import (
         trace_create_agent_span as trace_create_agent_span,
+    )
+    from ._telemetry import (
         trace_invoke_agent_span as trace_invoke_agent_span,
+    )
+    from ._telemetry import (
         trace_tool_span as trace_tool_span,
     )
     from ._topic import (

@@ -185,7 +185,7 @@ class Dispatcher:
                 if self._interventions is not None:
                     await self._process(envelope)
                 else:
-                    await self._deliver(envelope, envelope.recipient)
+                    await self._deliver(envelope, envelope.recipient, task)
             else:
                 await self._process(envelope)
             if self._pump is not task:
@@ -206,9 +206,10 @@ class Dispatcher:
                     self._finish(envelope)
                     return
             assert envelope.rest is not None
+            task = _current_task()
             for recipient in envelope.rest:
-                await self._deliver(envelope, recipient)
-                if self._burst >= _BURST and self._pump is asyncio.current_task():
+                await self._deliver(envelope, recipient, task)
+                if self._burst >= _BURST and self._pump is task:
                     # The pump returns to it after the pause that is due.
                     self._queue.appendleft(envelope)
                     return
@@ -216,7 +217,7 @@ class Dispatcher:
             if envelope.cancelled or not await self._intervene(envelope):
                 self._finish(envelope)
                 return
-            await self._deliver(envelope, envelope.recipient)
+            await self._deliver(envelope, envelope.recipient, _current_task())
 
     def _address(self, broadcast: Broadcast) -> None:
         recipients = self._subscriptions.recipients(broadcast.topic_id)
@@ -226,8 +227,14 @@ class Dispatcher:
         broadcast.unfinished = len(recipients)
         broadcast.rest = iter(recipients)
 
-    async def _deliver(self, envelope: Envelope, recipient: AgentId) -> None:
-        """Run one agent's handler for a message and settle whoever waits. Raises only what ends the program."""
+    async def _deliver_apart(self, envelope: Envelope, recipient: AgentId) -> None:
+        await self._deliver(envelope, recipient, _current_task())
+
+    async def _deliver(self, envelope: Envelope, recipient: AgentId, task: asyncio.Task[Any]) -> None:
+        """Run one agent's handler for a message and settle whoever waits. Raises only what ends the program.
+
+        The one long function of the runtime: every line of it is paid for by each delivery.
+        """
         self._burst += 1
         if envelope.cancelled:
             self._finish_one(envelope)
@@ -238,7 +245,7 @@ class Dispatcher:
         shared = True
         if self.observers:
             self._notify_started(recipient, message, context)
-        if event_log.listening():
+        if envelope.logged:
             event_log.log_delivered(message, context.sender, recipient, context.is_rpc)
         reply: Any = None
         error: BaseException | None = None
@@ -258,19 +265,19 @@ class Dispatcher:
                 reply = finished.value
             else:
                 shared = False
-                self._give_up_task(envelope)
-                envelope.add_task(_current_task())
+                self._give_up_task(envelope, task)
+                envelope.add_task(task)
                 reply = await resume(handling, awaited)
         except GeneratorExit:
             # The loop was closed under the handler: nobody is left to be told.
             raise
         except BaseException as exc:
             error = exc
-        if shared and _is_marked(before):
-            self._give_up_task(envelope)
+        if shared and _is_marked(before, task):
+            self._give_up_task(envelope, task)
         if error is None:
             if isinstance(envelope, DirectMessage):
-                if event_log.listening():
+                if envelope.logged:
                     event_log.log_reply(reply, recipient, context.sender)
                 envelope.resolve(reply)
         else:
@@ -305,9 +312,8 @@ class Dispatcher:
             event_log.log_construction_error(recipient, exc)
             raise
 
-    def _give_up_task(self, envelope: Envelope) -> None:
+    def _give_up_task(self, envelope: Envelope, task: asyncio.Task[Any]) -> None:
         """Let the current task belong to the handler it runs; others go on with what it was to do."""
-        task = _current_task()
         self._tasks.add(task)
         if isinstance(envelope, Broadcast):
             self._spawn_rest(envelope)
@@ -324,7 +330,7 @@ class Dispatcher:
         # All at once, so that every recipient has begun before one that waits goes on.
         if broadcast.rest is not None:
             for recipient in broadcast.rest:
-                self._spawn(self._deliver(broadcast, recipient))
+                self._spawn(self._deliver_apart(broadcast, recipient))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
@@ -451,10 +457,10 @@ def _current_task() -> asyncio.Task[Any]:
     return task
 
 
-def _is_marked(before: Context) -> bool:
+def _is_marked(before: Context, task: asyncio.Task[Any]) -> bool:
     """Say whether a handler left something on the task that it shared: a context variable, a cancellation."""
     try:
-        return copy_context() != before or _current_task().cancelling() > 0
+        return copy_context() != before or task.cancelling() > 0
     except Exception:
         # A context variable's value that refuses to be compared with another is a changed one.
         return True

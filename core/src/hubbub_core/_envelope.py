@@ -19,9 +19,12 @@ class DeliveryContext(MessageContext):
     Most handlers read neither, and a UUID alone costs as much as a delivery.
     """
 
-    __slots__ = ("envelope",)
+    __slots__ = ("envelope", "trace")
 
     envelope: Envelope | None
+    """The message, until it is over."""
+    trace: Any
+    """Where a tracer keeps the message's span."""
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class DeliveryContext(MessageContext):
         self.topic_id = topic_id
         self.is_rpc = is_rpc
         self.envelope = None
+        self.trace = None
         # A slot that is left empty sends its first reader to __getattr__.
         if cancellation_token is not None:
             self.cancellation_token = cancellation_token
@@ -60,13 +64,15 @@ class Envelope:
     suspended at least once, which is when a handler can be cancelled from outside.
     """
 
-    __slots__ = ("_handle", "_own_token", "_token", "cancelled", "context", "message", "tasks", "unfinished")
+    __slots__ = ("_handle", "_own_token", "_token", "cancelled", "context", "logged", "message", "tasks", "unfinished")
 
     def __init__(self, message: Any, context: DeliveryContext) -> None:
         self.message = message
         self.context = context
         context.envelope = self
         self.cancelled = False
+        self.logged = False
+        """Whether somebody listened to the log when the message was submitted."""
         self.unfinished = 1
         self.tasks: tuple[asyncio.Task[Any], ...] = ()
         self._token: CancellationToken | None = None

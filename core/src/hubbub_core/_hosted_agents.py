@@ -180,9 +180,7 @@ class HostedAgents:
 
     def in_making(self) -> list[asyncio.Task[None]]:
         """Return the tasks of the running asynchronous factories."""
-        return [
-            making.task for hosted in self.types.values() for making in hosted.in_making.values() if making.task
-        ]
+        return [making.task for hosted in self.types.values() for making in hosted.in_making.values() if making.task]
 
     def _finish_making(self, hosted: HostedType, agent_id: AgentId, product: Awaitable[Agent]) -> None:
         making = hosted.in_making[agent_id.key] = AgentInMaking()
@@ -194,8 +192,8 @@ class HostedAgents:
                 self._check_class(hosted, agent)
                 # Binding is refused if the factory handed out an agent that lives elsewhere already.
                 await agent.bind_id_and_runtime(agent_id, self._runtime)
-                while making.release(agent):
-                    # Those let go run before this goes on; more may have come by then.
+                # Those let go run before this goes on; more may have come by then.
+                while making.release(agent):  # noqa: ASYNC110 # nothing is polled: one round of the loop is what it takes
                     await asyncio.sleep(0)
                 hosted.instances[agent_id.key] = agent
             except BaseException as exc:

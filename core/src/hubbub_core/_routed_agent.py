@@ -23,8 +23,8 @@ ReceivesT = TypeVar("ReceivesT")
 ProducesT = TypeVar("ProducesT")
 HandlerMethod = Callable[[AgentT, ReceivesT, MessageContext], Coroutine[Any, Any, ProducesT]]
 """What a handler is: `async def method(self, message: T, ctx: MessageContext) -> R`."""
-Match = Callable[[ReceivesT, MessageContext], bool]
-"""Says whether a handler takes a message that has the right type."""
+Match = Callable[[Any, MessageContext], bool]
+"""Says whether a handler takes a message that has the right type. `Any`, so that a lambda needs no annotation."""
 
 _HANDLER_ATTRIBUTE: Final = "__hubbub_handler__"
 
@@ -38,7 +38,7 @@ class _Handler:
     produced_types: frozenset[Any] | None
     """What it may return; None means anything."""
     strict: bool
-    accepts: Callable[[Any, MessageContext], bool] | None
+    accepts: Match | None
     """What has to hold besides the message's type; None means nothing."""
 
     def check_message(self, message: Any) -> None:
@@ -117,7 +117,7 @@ def _decorate(
     func: HandlerMethod[Any, Any, Any],
     kind: Literal["message_handler", "event", "rpc"],
     strict: bool,
-    match: Callable[[Any, MessageContext], bool] | None,
+    match: Match | None,
 ) -> HandlerMethod[Any, Any, Any]:
     name = getattr(func, "__qualname__", repr(func))
     if not inspect.iscoroutinefunction(func):
@@ -154,9 +154,7 @@ def _decorate(
     return checked
 
 
-def _acceptance(
-    kind: str, match: Callable[[Any, MessageContext], bool] | None
-) -> Callable[[Any, MessageContext], bool] | None:
+def _acceptance(kind: str, match: Match | None) -> Match | None:
     if kind == "message_handler":
         return match
     wants_rpc = kind == "rpc"
@@ -171,15 +169,9 @@ def message_handler(
 ) -> HandlerMethod[AgentT, ReceivesT, ProducesT]: ...
 @overload
 def message_handler(
-    func: None = None, *, match: None = None, strict: bool = ...
+    func: None = None, *, strict: bool = ..., match: Match | None = ...
 ) -> Callable[[HandlerMethod[AgentT, ReceivesT, ProducesT]], HandlerMethod[AgentT, ReceivesT, ProducesT]]: ...
-@overload
-def message_handler(
-    func: None = None, *, match: Match[ReceivesT], strict: bool = ...
-) -> Callable[[HandlerMethod[AgentT, ReceivesT, ProducesT]], HandlerMethod[AgentT, ReceivesT, ProducesT]]: ...
-def message_handler(
-    func: Any = None, *, strict: bool = True, match: Callable[[Any, MessageContext], bool] | None = None
-) -> Any:
+def message_handler(func: Any = None, *, strict: bool = True, match: Match | None = None) -> Any:
     """Make a method handle published and direct messages of the types its `message` parameter is annotated with.
 
     Works bare, with empty parentheses and with arguments. The method is `async`, takes `(self, message, ctx)` and is
@@ -203,13 +195,9 @@ def message_handler(
 def event(func: HandlerMethod[AgentT, ReceivesT, None]) -> HandlerMethod[AgentT, ReceivesT, None]: ...
 @overload
 def event(
-    func: None = None, *, match: None = None, strict: bool = ...
+    func: None = None, *, strict: bool = ..., match: Match | None = ...
 ) -> Callable[[HandlerMethod[AgentT, ReceivesT, None]], HandlerMethod[AgentT, ReceivesT, None]]: ...
-@overload
-def event(
-    func: None = None, *, match: Match[ReceivesT], strict: bool = ...
-) -> Callable[[HandlerMethod[AgentT, ReceivesT, None]], HandlerMethod[AgentT, ReceivesT, None]]: ...
-def event(func: Any = None, *, strict: bool = True, match: Callable[[Any, MessageContext], bool] | None = None) -> Any:
+def event(func: Any = None, *, strict: bool = True, match: Match | None = None) -> Any:
     """Make a method handle published messages only; it returns None. Otherwise as `message_handler`."""
     return _decorator("event", func, strict, match)
 
@@ -218,13 +206,9 @@ def event(func: Any = None, *, strict: bool = True, match: Callable[[Any, Messag
 def rpc(func: HandlerMethod[AgentT, ReceivesT, ProducesT]) -> HandlerMethod[AgentT, ReceivesT, ProducesT]: ...
 @overload
 def rpc(
-    func: None = None, *, match: None = None, strict: bool = ...
+    func: None = None, *, strict: bool = ..., match: Match | None = ...
 ) -> Callable[[HandlerMethod[AgentT, ReceivesT, ProducesT]], HandlerMethod[AgentT, ReceivesT, ProducesT]]: ...
-@overload
-def rpc(
-    func: None = None, *, match: Match[ReceivesT], strict: bool = ...
-) -> Callable[[HandlerMethod[AgentT, ReceivesT, ProducesT]], HandlerMethod[AgentT, ReceivesT, ProducesT]]: ...
-def rpc(func: Any = None, *, strict: bool = True, match: Callable[[Any, MessageContext], bool] | None = None) -> Any:
+def rpc(func: Any = None, *, strict: bool = True, match: Match | None = None) -> Any:
     """Make a method handle direct messages only. Otherwise as `message_handler`."""
     return _decorator("rpc", func, strict, match)
 
@@ -233,7 +217,7 @@ def _decorator(
     kind: Literal["message_handler", "event", "rpc"],
     func: Any,
     strict: bool,
-    match: Callable[[Any, MessageContext], bool] | None,
+    match: Match | None,
 ) -> Any:
     if func is None:
         return lambda method: _decorate(method, kind, strict, match)

@@ -18,6 +18,7 @@ from ._envelope import Broadcast, DeliveryContext, DirectMessage
 from ._hosted_agents import HostedAgents
 from ._intervention import InterventionHandler
 from ._intervention_chain import InterventionChain
+from ._runtime_tracing import runtime_tracing
 from ._serialization import MessageSerializer, SerializationRegistry
 from ._subscription import Subscription
 from ._subscription_index import SubscriptionIndex
@@ -45,7 +46,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
 
     Args:
         intervention_handlers: See, change or drop every message; called in this order.
-        tracer_provider: Where spans go; None means OpenTelemetry's global provider.
+        tracer_provider: Where spans go; None means OpenTelemetry's global provider, if one is set by then. The
+            environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` switches them off.
         ignore_unhandled_exceptions: Errors of handlers of published messages are logged only. If False, the first also
             stops the delivery, and is raised by `process_next`, `stop`, `stop_when_idle` or `stop_when`, whichever is
             awaited then or next. Errors of handlers of direct messages go to the sender either way.
@@ -67,6 +69,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             InterventionChain(intervention_handlers) if intervention_handlers else None,
             self._errors,
         )
+        self._tracing = runtime_tracing(tracer_provider)
+        if self._tracing is not None:
+            self.add_observer(self._tracing)
         self._serializers = SerializationRegistry()
         self._started = False
         self._stopped_before = False
@@ -115,7 +120,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         if cancellation_token is not None:
             _check_token(cancellation_token)
             envelope.link(cancellation_token, loop)
+        if self._tracing is not None:
+            self._tracing.submitted("send", recipient, message, context)
         if event_log.listening():
+            envelope.logged = True
             event_log.log_sent(message, sender, recipient)
         self._dispatcher.submit(envelope)
         try:
@@ -154,7 +162,10 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         if cancellation_token is not None:
             _check_token(cancellation_token)
             envelope.link(cancellation_token, asyncio.get_running_loop())
+        if self._tracing is not None:
+            self._tracing.submitted("publish", topic_id, message, context)
         if event_log.listening():
+            envelope.logged = True
             event_log.log_published(message, sender, topic_id)
         self._dispatcher.submit(envelope)
 

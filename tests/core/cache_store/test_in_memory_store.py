@@ -19,7 +19,7 @@ def test_loaded_store_is_empty() -> None:
     store.set("a", 1)
 
     dumped = store.dump_component()
-    loaded = CacheStore.load_component(dumped)
+    loaded: CacheStore[int] = CacheStore.load_component(dumped)
 
     assert (dumped.provider, dumped.component_type, dumped.config) == ("hubbub_core.InMemoryStore", "cache_store", {})
     assert loaded.get("a") is None

@@ -58,7 +58,9 @@ async def test_empty_memory_leaves_the_context_alone() -> None:
 async def test_query_returns_everything_in_order() -> None:
     memory = ListMemory(memory_contents=[note("a"), note("b")])
 
-    assert await memory.query() == await memory.query("zzz", top_k=1) == MemoryQueryResult(results=[note("a"), note("b")])
+    assert (
+        await memory.query() == await memory.query("zzz", top_k=1) == MemoryQueryResult(results=[note("a"), note("b")])
+    )
 
 
 async def test_clear_forgets_but_not_in_the_list_it_was_given() -> None:

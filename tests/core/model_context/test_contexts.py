@@ -125,7 +125,11 @@ def test_sizes_have_to_be_positive(build, message: str) -> None:  # type: ignore
 
 
 async def test_changing_what_was_shown_does_not_change_the_context() -> None:
-    for context in (UnboundedChatCompletionContext(), BufferedChatCompletionContext(9), HeadAndTailChatCompletionContext(5, 5)):
+    for context in (
+        UnboundedChatCompletionContext(),
+        BufferedChatCompletionContext(9),
+        HeadAndTailChatCompletionContext(5, 5),
+    ):
         shown = await filled(context, users(2))
 
         shown.clear()
@@ -170,7 +174,9 @@ async def test_state_is_json_and_restores_typed_messages() -> None:
     ],
     ids=lambda context: type(context).__name__,
 )
-async def test_component_round_trip_keeps_the_initial_messages_but_not_later_ones(context: ChatCompletionContext) -> None:
+async def test_component_round_trip_keeps_the_initial_messages_but_not_later_ones(
+    context: ChatCompletionContext,
+) -> None:
     await context.add_message(user("later"))
 
     dumped = context.dump_component()

@@ -86,7 +86,9 @@ def test_create_result_prints_its_fields_in_the_documented_order() -> None:
 
 def test_create_result_needs_to_say_whether_it_is_cached() -> None:
     with pytest.raises(ValidationError, match="cached"):
-        CreateResult.model_validate({"finish_reason": "stop", "content": "", "usage": {"prompt_tokens": 0, "completion_tokens": 0}})
+        CreateResult.model_validate(
+            {"finish_reason": "stop", "content": "", "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+        )
 
 
 def test_finish_reasons_are_the_documented_five() -> None:
@@ -115,7 +117,11 @@ def test_every_family_constant_is_part_of_any() -> None:
     ],
 )
 def test_a_family_belongs_to_one_maker_or_none(family: str, is_of: str | None) -> None:
-    makers = {name for name in ("openai", "claude", "gemini", "llama", "mistral") if getattr(ModelFamily, f"is_{name}")(family)}
+    makers = {
+        name
+        for name in ("openai", "claude", "gemini", "llama", "mistral")
+        if getattr(ModelFamily, f"is_{name}")(family)
+    }
 
     assert makers == ({is_of} if is_of else set())
 
@@ -143,7 +149,9 @@ def test_unknown_family_passes_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         validate_model_info(
-            ModelInfo(vision=False, function_calling=False, json_output=False, family="tomorrow", structured_output=True),
+            ModelInfo(
+                vision=False, function_calling=False, json_output=False, family="tomorrow", structured_output=True
+            ),
         )
 
 
@@ -171,7 +179,13 @@ def test_client_without_model_info_falls_back_to_its_capabilities() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["hubbub_core.models", "hubbub_core.models.replay", "hubbub_core.models.extractive", "hubbub_core.tools", "hubbub_core.memory"],
+    [
+        "hubbub_core.models",
+        "hubbub_core.models.replay",
+        "hubbub_core.models.extractive",
+        "hubbub_core.tools",
+        "hubbub_core.memory",
+    ],
 )
 def test_importing_loads_nothing_heavier_than_pydantic(module: str) -> None:
     code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
@@ -180,7 +194,17 @@ def test_importing_loads_nothing_heavier_than_pydantic(module: str) -> None:
 
     loaded = set(json.loads(out))
     assert "pydantic" in loaded
-    assert not loaded & {"PIL", "jsonschema", "opentelemetry", "numpy", "pluggy", "yaml", "mcp", "openai", "langchain_core"}
+    assert not loaded & {
+        "PIL",
+        "jsonschema",
+        "opentelemetry",
+        "numpy",
+        "pluggy",
+        "yaml",
+        "mcp",
+        "openai",
+        "langchain_core",
+    }
 
 
 def test_importing_the_logging_module_does_not_load_pydantic() -> None:

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from core_agents import Scripted, Text, add_agent, settle
 
-from hubbub_core import CancellationToken, DefaultInterventionHandler, MessageContext, SingleThreadedAgentRuntime, TopicId
+from hubbub_core import (
+    CancellationToken,
+    DefaultInterventionHandler,
+    MessageContext,
+    SingleThreadedAgentRuntime,
+    TopicId,
+)
 
 
 async def test_cancel_calls_callbacks_once_in_order_and_late_ones_at_once() -> None:

@@ -133,9 +133,7 @@ async def test_error_of_an_event_handler_is_logged_with_its_traceback(
 
     [record] = caplog.records
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == (
-        "Error processing a published message in agent fails/default: ValueError('broken')"
-    )
+    assert record.getMessage() == ("Error processing a published message in agent fails/default: ValueError('broken')")
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ValueError)
 

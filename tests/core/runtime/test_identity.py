@@ -35,14 +35,14 @@ def test_agent_id_is_a_value() -> None:
 
 @pytest.mark.parametrize("agent_type", ["", "a b", "a/b", "a:b", "a\n"])
 def test_invalid_agent_type_is_refused(agent_type: str) -> None:
-    with pytest.raises(ValueError, match="^Invalid agent type:"):
+    with pytest.raises(ValueError, match=r"^Invalid agent type:"):
         AgentId(agent_type, "k")
 
 
 def test_id_without_a_slash_is_refused() -> None:
-    with pytest.raises(ValueError, match="^Invalid agent id: 'worker'"):
+    with pytest.raises(ValueError, match=r"^Invalid agent id: 'worker'"):
         AgentId.from_str("worker")
-    with pytest.raises(ValueError, match="^Invalid topic id: 'news'"):
+    with pytest.raises(ValueError, match=r"^Invalid topic id: 'news'"):
         TopicId.from_str("news")
 
 
@@ -59,7 +59,7 @@ def test_topic_id_is_a_value_and_default_topics_equal_plain_ones() -> None:
 
 @pytest.mark.parametrize("topic_type", ["", "a b", "a/b", "a\n"])
 def test_invalid_topic_type_is_refused(topic_type: str) -> None:
-    with pytest.raises(ValueError, match="^Invalid topic type:"):
+    with pytest.raises(ValueError, match=r"^Invalid topic type:"):
         TopicId(topic_type, "s")
 
 

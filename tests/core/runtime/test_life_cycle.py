@@ -125,7 +125,9 @@ async def test_stop_when_idle_waits_for_messages_that_handlers_send() -> None:
         got.append(message.value)
         await asyncio.sleep(0)
         if message.value:
-            await agent.publish_message(Number(message.value - 1), TopicId("b" if agent.type == "a" else "a", "default"))
+            await agent.publish_message(
+                Number(message.value - 1), TopicId("b" if agent.type == "a" else "a", "default")
+            )
 
     await add_agent(runtime, "a", count, "a")
     await add_agent(runtime, "b", count, "b")

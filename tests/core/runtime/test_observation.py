@@ -110,9 +110,7 @@ def keys(event: Any, *names: str) -> dict[str, Any]:
     return {name: record[name] for name in ("type", *names)}
 
 
-async def test_events_tell_the_way_of_a_message(
-    runtime: SingleThreadedAgentRuntime, events: list[Any]
-) -> None:
+async def test_events_tell_the_way_of_a_message(runtime: SingleThreadedAgentRuntime, events: list[Any]) -> None:
     target = await add_agent(runtime, "reply", reply, "news")
     await runtime.send_message(Text("a"), target, sender=AgentId("app", "1"))
     await runtime.publish_message(Text("b"), TopicId("news", "s"))

@@ -174,7 +174,7 @@ def test_bad_signatures_are_refused_when_decorating() -> None:
     async def unnamed(self: Any, text: Text, ctx: MessageContext) -> None: ...
     async def unannotated(self: Any, message, ctx: MessageContext) -> None: ...  # type: ignore[no-untyped-def] # the missing annotation is the case
     async def no_return(self: Any, message: Text, ctx: MessageContext): ...  # type: ignore[no-untyped-def] # the missing annotation is the case
-    def not_async(self: Any, message: Text, ctx: MessageContext) -> None: ...
+    def not_async(self: Any, message: Text, ctx: MessageContext) -> Any: ...
     async def unusable(self: Any, message: 5, ctx: MessageContext) -> None: ...  # type: ignore[valid-type] # the unusable annotation is the case
 
     refused = {
@@ -212,7 +212,7 @@ async def test_unserializable_message_type_is_refused_at_registration(runtime: S
         @message_handler
         async def on_odd(self, message: Odd, ctx: MessageContext) -> None: ...
 
-    with pytest.raises(ValueError, match="No serializers found for type .*Odd.*, which Agent handles"):
+    with pytest.raises(ValueError, match=r"No serializers found for type .*Odd.*, which Agent handles"):
         await Agent.register(runtime, "agent", lambda: Agent("an agent"))
     # Nothing was registered half way.
     with pytest.raises(LookupError):

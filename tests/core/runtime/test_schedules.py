@@ -145,9 +145,7 @@ class Schedule:
 
         # Nothing runs once it is idle, and every caller has exactly one answer.
         assert self.running == 0
-        answers = await asyncio.wait_for(
-            asyncio.gather(*(task for _, task in senders), return_exceptions=True), 10
-        )
+        answers = await asyncio.wait_for(asyncio.gather(*(task for _, task in senders), return_exceptions=True), 10)
         for (value, _), answer in zip(senders, answers, strict=True):
             assert answer == value or isinstance(answer, BaseException)
         self.check_arrivals()

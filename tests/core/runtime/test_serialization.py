@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from hubbub_core import (
 from hubbub_core._serialization import SerializationRegistry
 
 
-class Colour(str, Enum):
+class Colour(StrEnum):
     RED = "red"
 
 

@@ -150,12 +150,16 @@ async def test_call_that_an_intervention_refuses_becomes_an_error_the_model_sees
     runtime.start()
     client = ReplayChatCompletionClient([calling(call("double", '{"x": 1}')), "sorry"])
 
-    messages = await tool_agent_caller_loop(runtime, AGENT, client, ASK, TOOLS, caller_source="me")
+    # Bounded: a runtime that loses the refusal would have the loop wait for ever.
+    async with asyncio.timeout(10):
+        messages = await tool_agent_caller_loop(runtime, AGENT, client, ASK, TOOLS, caller_source="me")
     await runtime.stop()
 
     assert isinstance(messages[1], FunctionExecutionResultMessage)
     assert messages[1].content == [
-        FunctionExecutionResult(content="Error: User denied tool execution.", call_id="1", is_error=True, name="double"),
+        FunctionExecutionResult(
+            content="Error: User denied tool execution.", call_id="1", is_error=True, name="double"
+        ),
     ]
     assert messages[2] == AssistantMessage(content="sorry", source="me")
 

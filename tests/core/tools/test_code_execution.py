@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -24,7 +25,9 @@ class InterpreterExecutor(CodeExecutor, Component[Config]):
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    async def execute_code_blocks(self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken) -> CodeResult:
+    async def execute_code_blocks(
+        self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken
+    ) -> CodeResult:
         (block,) = code_blocks
         assert block.language == "python"
         process = await asyncio.create_subprocess_exec(
@@ -70,7 +73,7 @@ async def test_component_round_trip_keeps_executor_and_description() -> None:
     dumped = PythonCodeExecutionTool(InterpreterExecutor()).dump_component().model_dump()
     dumped["config"]["description"] = "Runs."
 
-    loaded = BaseTool.load_component(dumped)
+    loaded: BaseTool[Any, Any] = BaseTool.load_component(dumped)
 
     assert dumped["provider"] == "hubbub_core.tools.PythonCodeExecutionTool"
     assert (loaded.name, loaded.description) == ("CodeExecutor", "Runs.")
@@ -80,9 +83,12 @@ async def test_component_round_trip_keeps_executor_and_description() -> None:
 async def test_executor_as_a_context_manager_is_started_and_stopped() -> None:
     executor = InterpreterExecutor()
 
-    with pytest.raises(RuntimeError, match="inside"):
+    async def fail_inside() -> None:
         async with executor as entered:
             assert entered is executor
             raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        await fail_inside()
 
     assert executor.log == ["start", "stop"]

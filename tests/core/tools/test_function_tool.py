@@ -97,7 +97,9 @@ def test_function_without_parameters_has_an_empty_required_list() -> None:
 
 
 def test_strict_tool_refuses_defaults() -> None:
-    with pytest.raises(ValueError, match=r"^Strict mode is enabled.*Default arguments are not allowed in strict mode.*'times'"):
+    with pytest.raises(
+        ValueError, match=r"^Strict mode is enabled.*Default arguments are not allowed in strict mode.*'times'"
+    ):
         _ = FunctionTool(plain, "", strict=True).schema
 
 
@@ -113,7 +115,7 @@ def test_strict_tool_refuses_additional_properties() -> None:
         async def run(self, args: Open, cancellation_token: CancellationToken) -> str:
             return ""
 
-    with pytest.raises(ValueError, match="^Strict mode is enabled but additional argument is also enabled"):
+    with pytest.raises(ValueError, match=r"^Strict mode is enabled but additional argument is also enabled"):
         _ = OpenTool(Open, str, "open", "", strict=True).schema
 
 
@@ -342,9 +344,9 @@ class TestConfiguration:
     async def test_loaded_tool_works_and_can_be_dumped_again(self) -> None:
         def distance(point: Annotated[str, "a point"], cancellation_token: CancellationToken) -> float:
             x, y = point.split()
-            return m.hypot(float(x), float(y))  # type: ignore[name-defined] # noqa: F821 # imported when loaded
+            return float(m.hypot(float(x), float(y)))  # type: ignore[name-defined] # noqa: F821 # imported when loaded
 
-        imports = [
+        imports: list[str | ImportFromModule | Alias] = [
             Alias("math", "m"),
             ImportFromModule("typing", ["Annotated"]),
             ImportFromModule("hubbub_core", ("CancellationToken",)),
@@ -384,7 +386,7 @@ class TestConfiguration:
                 return a
 
         for func in (Thing().method, functools.partial(plain, times=1)):
-            with pytest.raises(NotImplementedError, match="^This component does not support dumping to config"):
+            with pytest.raises(NotImplementedError, match=r"^This component does not support dumping to config"):
                 FunctionTool(func, "").dump_component()
 
     def test_variables_of_the_enclosing_function_are_warned_about(self) -> None:

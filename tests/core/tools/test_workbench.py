@@ -145,7 +145,8 @@ class TestToolResult:
         result = ToolResult(name="f", result=[TextResultContent(content="a")], is_error=False)
 
         assert str(result) == (
-            "type='ToolResult' name='f' result=[TextResultContent(type='TextResultContent', content='a')] is_error=False"
+            "type='ToolResult' name='f' "
+            "result=[TextResultContent(type='TextResultContent', content='a')] is_error=False"
         )
 
     def test_parts_are_lines_and_images_can_be_replaced(self) -> None:
@@ -212,7 +213,7 @@ class TestStaticWorkbench:
         ],
     )
     def test_name_that_would_mean_two_tools_is_refused(self, overrides: dict[str, ToolOverride]) -> None:
-        with pytest.raises(ValueError, match="Tool override name '(fail|same)'"):
+        with pytest.raises(ValueError, match=r"Tool override name '(fail|same)'"):
             workbench(**overrides)
 
     async def test_cancelling_the_token_cancels_the_call(self) -> None:
@@ -309,7 +310,11 @@ class TestStaticStreamWorkbench:
         assert text(unknown) == ("gone", "Tool gone not found.", True)
 
     async def test_call_tool_works_too(self) -> None:
-        assert text(await StaticStreamWorkbench([UpTo()]).call_tool("up_to", {"n": 3})) == ("up_to", '{"total": 6}', False)
+        assert text(await StaticStreamWorkbench([UpTo()]).call_tool("up_to", {"n": 3})) == (
+            "up_to",
+            '{"total": 6}',
+            False,
+        )
 
     async def test_cancelling_the_token_ends_a_stream_that_waits(self) -> None:
         tool = Endless()

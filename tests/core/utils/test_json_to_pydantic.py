@@ -200,7 +200,9 @@ def test_all_of_is_merged() -> None:
 
 
 def test_unions_take_either() -> None:
-    made: Any = of("a", a={"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]})
+    made: Any = of(
+        "a", a={"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+    )
 
     assert [made(a=value).a for value in (1, ["x"], None)] == [1, ["x"], None]
     with pytest.raises(ValidationError):
@@ -208,7 +210,12 @@ def test_unions_take_either() -> None:
 
 
 def test_names_that_are_no_attribute_names_become_aliases() -> None:
-    made = of("user-id", "class", "schema", **{"user-id": {"type": "string"}, "class": {"type": "string"}, "schema": {"type": "string"}})
+    made = of(
+        "user-id",
+        "class",
+        "schema",
+        **{"user-id": {"type": "string"}, "class": {"type": "string"}, "schema": {"type": "string"}},
+    )
     data = {"user-id": "1", "class": "2", "schema": "3"}
 
     assert made.model_validate(data).model_dump(by_alias=True) == data
@@ -242,7 +249,9 @@ def test_additional_properties_are_allowed_or_forbidden_as_said() -> None:
         ({}, UnsupportedKeywordError, "no type"),
     ],
 )
-def test_what_cannot_be_converted_is_named(schema: dict[str, Any], error: type[SchemaConversionError], text: str) -> None:
+def test_what_cannot_be_converted_is_named(
+    schema: dict[str, Any], error: type[SchemaConversionError], text: str
+) -> None:
     with pytest.raises(error, match=text):
         of(a=schema)
 

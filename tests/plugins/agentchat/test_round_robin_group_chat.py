@@ -1,4 +1,4 @@
-"""Teams: order of messages, stop reasons, errors, cancellation, state, nesting, runtimes. Shown on RoundRobinGroupChat."""
+"""What every team does, shown on RoundRobinGroupChat: messages, stop reasons, errors, cancellation, state, nesting."""
 
 from __future__ import annotations
 

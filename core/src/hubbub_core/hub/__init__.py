@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .errors import AgentFailedError as AgentFailedError
     from .errors import HubFileError as HubFileError
     from .errors import HubRunError as HubRunError
+    from .errors import PartFailedError as PartFailedError
     from .events import AgentFinished as AgentFinished
     from .events import AgentStarted as AgentStarted
     from .events import ChunkArrived as ChunkArrived
@@ -33,6 +34,7 @@ __all__ = [
     "HubFileError",
     "HubRunError",
     "HubStarted",
+    "PartFailedError",
     "PartProgress",
     "PythonAgent",
     "ResultArrived",
@@ -51,6 +53,7 @@ _LAZY = {
     "HubFileError": ".errors",
     "HubRunError": ".errors",
     "HubStarted": ".events",
+    "PartFailedError": ".errors",
     "PartProgress": ".events",
     "PythonAgent": ".python_agent",
     "ResultArrived": ".events",

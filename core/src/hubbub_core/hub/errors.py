@@ -27,6 +27,20 @@ class HubRunError(HubbubError, RuntimeError):
     """A hub's run ended without its result."""
 
 
+class PartFailedError(HubRunError):
+    """A model, tool or shared part of the hub cannot be built or started.
+
+    Args:
+        part: `shared.library`.
+        error: What it raised; also the cause.
+    """
+
+    def __init__(self, part: str, error: BaseException) -> None:
+        self.part = part
+        self.error = error
+        super().__init__(f"{part}: {one_line(error)}")
+
+
 class AgentFailedError(HubRunError):
     """An agent of the hub raised.
 
@@ -38,5 +52,10 @@ class AgentFailedError(HubRunError):
     def __init__(self, agent: str, error: BaseException) -> None:
         self.agent = agent
         self.error = error
-        text = " ".join(str(error).split()) or type(error).__name__
-        super().__init__(f"agent {agent!r} failed: {text}")
+        super().__init__(f"agent {agent!r} failed: {one_line(error)}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text and notes in one line; its type where it has no text."""
+    parts = [str(error) or type(error).__name__, *getattr(error, "__notes__", ())]
+    return " ".join(" ".join(parts).split())

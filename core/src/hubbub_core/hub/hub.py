@@ -274,12 +274,13 @@ class _Watcher:
     def __init__(self, tell: Callable[[HubEvent], None], fail: Callable[[str, BaseException], None]) -> None:
         self._tell = tell
         self._fail = fail
-        self._began: dict[int, float] = {}
+        self._began: dict[tuple[int, AgentId], float] = {}
 
     def delivery_started(self, agent_id: AgentId, message: Any, context: MessageContext) -> None:
         if agent_id.type == COLLECTOR:
             return
-        self._began[id(context)] = time.perf_counter()
+        # All recipients of one published message share its context.
+        self._began[id(context), agent_id] = time.perf_counter()
         self._tell(AgentStarted(agent_id.type, agent_id.key, type(message).__name__))
 
     def delivery_finished(
@@ -287,7 +288,7 @@ class _Watcher:
     ) -> None:
         if agent_id.type == COLLECTOR:
             return
-        seconds = time.perf_counter() - self._began.pop(id(context), time.perf_counter())
+        seconds = time.perf_counter() - self._began.pop((id(context), agent_id))
         self._tell(AgentFinished(agent_id.type, agent_id.key, seconds))
         # The error of a request belongs to whoever asked, who may well handle it.
         if error is not None and not context.is_rpc and not isinstance(error, asyncio.CancelledError):

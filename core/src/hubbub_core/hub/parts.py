@@ -13,7 +13,7 @@ from hubbub_core._constants import TRACE_LOGGER_NAME
 from hubbub_core.progress import Progress, progress_to
 from hubbub_registry import ComponentLoader, bound
 
-from .errors import HubFileError
+from .errors import HubFileError, HubRunError, PartFailedError
 from .schema import ComponentEntry, HubFile
 
 STOP_SECONDS = 10.0
@@ -46,6 +46,10 @@ class Parts(Mapping[str, Any]):
         try:
             with bound(self):
                 part = ComponentLoader.load_component({"provider": entry.component, "config": entry.config}, object)
+        except (HubRunError, HubFileError):
+            raise  # of a part that this one refers to, which is named already
+        except Exception as error:
+            raise PartFailedError(name, error) from error
         finally:
             self._building.remove(name)
         self._built[name] = part
@@ -66,17 +70,16 @@ class Parts(Mapping[str, Any]):
         """Build every part, then start those that have a `start()`, all at once.
 
         Raises:
-            Exception: What the first part that failed raised; the others' starts have ended by then.
+            PartFailedError: A part failed; the others' starts have ended by then.
         """
         parts = {name: self[name] for name in self}
         try:
             async with asyncio.TaskGroup() as group:
                 for name, part in parts.items():
                     if inspect.iscoroutinefunction(getattr(part, "start", None)):
-                        with progress_to(lambda report, name=name: progress(name, report)):  # type: ignore[misc] # a default argument binds the loop's name
-                            group.create_task(part.start(), name=f"start {name}")
-        except* Exception as failures:
-            raise _first(failures) from None
+                        group.create_task(_start(name, part, progress), name=f"start {name}")
+        except* PartFailedError as failures:
+            raise failures.exceptions[0] from None
 
     async def stop(self) -> None:
         """Stop or close every built part, the newest first; one that hangs or fails does not keep the others."""
@@ -97,9 +100,9 @@ class Parts(Mapping[str, Any]):
                 break
 
 
-def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Exception)
-    return error
+async def _start(name: str, part: Any, progress: Callable[[str, Progress], None]) -> None:
+    try:
+        with progress_to(lambda report: progress(name, report)):
+            await part.start()
+    except Exception as error:
+        raise PartFailedError(name, error) from error

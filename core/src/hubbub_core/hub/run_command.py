@@ -6,12 +6,14 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from hubbub_core._constants import ROOT_LOGGER_NAME
 from hubbub_registry import HubbubError
 from hubbub_registry.cli import CommandError
 
@@ -62,6 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if not arguments.task.strip():
         raise CommandError("--task is empty; say what the hub is asked to do")
+    if not os.environ.get("HUBBUB_DEBUG"):
+        # What agents raise is this command's last line; without a handler the log would print it with its traceback.
+        logging.getLogger(ROOT_LOGGER_NAME).addHandler(logging.NullHandler())
     output: Path | None = arguments.output
     if output is not None and not output.resolve().parent.is_dir():
         raise CommandError(f"--output {output}: there is no folder {output.resolve().parent}")

@@ -110,11 +110,12 @@ class Answer:
 
 
 class PlainView:
-    """Progress as lines on standard error, the answer on standard output."""
+    """Progress as lines on standard error, the answer on standard output, a line at a time."""
 
     def __init__(self, *, silent: bool) -> None:
         self._silent = silent
         self._answer = Answer()
+        self._line = ""
         self._last: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -123,7 +124,8 @@ class PlainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return
+        if self._line:
+            print(self._line, flush=True)
 
     def event(self, event: HubEvent) -> None:
         line = describe(event)
@@ -133,11 +135,17 @@ class PlainView:
 
     def text(self, event: ChunkArrived) -> None:
         if not self._silent:
-            print(self._answer.piece(event), end="", flush=True)
+            self._write(self._answer.piece(event))
 
     def result(self, event: ResultArrived, text: str) -> None:
         if not self._silent:
-            print(self._answer.whole(event, text), end="", flush=True)
+            self._write(self._answer.whole(event, text))
+
+    def _write(self, text: str) -> None:
+        # Whole lines only: where both streams go to one place, progress would else begin within a line.
+        whole, separator, self._line = (self._line + text).rpartition("\n")
+        if separator:
+            print(whole, flush=True)
 
     def _too_soon(self, event: HubEvent) -> bool:
         if isinstance(event, PartProgress):

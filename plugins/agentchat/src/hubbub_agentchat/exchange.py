@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 from hubbub_agentchat import _exchange_messages as conversion
+from hubbub_agentchat._fifo_lock import FifoLock
 from hubbub_agentchat.agents import BaseChatAgent
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
 from hubbub_agentchat.messages import (
@@ -90,7 +90,7 @@ class _Shared:
 
     def __init__(self, runner: ChatAgent | Team) -> None:
         self.runner = runner
-        self.turn = asyncio.Lock()
+        self.turn = FifoLock()
         self.current: RunnerAdapter | None = None
         self.initial: Mapping[str, Any] | None = None
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import inspect
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import BaseModel
 
+from hubbub_agentchat._blocking_input import call_in_thread
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
 from hubbub_agentchat.base import Response
@@ -155,7 +153,7 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
             with CancelScope(cancellation_token):
                 if self._is_async:
                     return await cast("AsyncInputFunc", self._input_func)(prompt, cancellation_token)
-                return await _in_thread(cast("SyncInputFunc", self._input_func), prompt)
+                return await call_in_thread(cast("SyncInputFunc", self._input_func), prompt)
         except Exception as exc:
             raise RuntimeError(f"Failed to get user input: {exc}") from exc
 
@@ -165,38 +163,3 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
     @classmethod
     def _from_config(cls, config: UserProxyAgentConfig) -> Self:
         return cls(name=config.name, description=config.description, input_func=None)
-
-
-async def _in_thread(func: SyncInputFunc, prompt: str) -> str:
-    """Call a blocking input function in a daemon thread.
-
-    Nothing can end a thread that waits at the terminal. As a daemon it does not keep the program from ending either,
-    which a thread of the loop's executor would.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(text: str | None, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(cast("str", text))
-
-    def call() -> None:
-        text: str | None = None
-        error: BaseException | None = None
-        try:
-            text = context.run(func, prompt)
-        except Exception as exc:
-            # StopIteration cannot be set on a future (a scripted input that ran dry raises it).
-            error = RuntimeError("the input function ran out of answers") if isinstance(exc, StopIteration) else exc
-        try:
-            loop.call_soon_threadsafe(settle, text, error)
-        except RuntimeError:
-            pass  # the loop was closed while the user was typing: nobody waits for the answer any more
-
-    threading.Thread(target=call, name="user-input", daemon=True).start()
-    return await answer

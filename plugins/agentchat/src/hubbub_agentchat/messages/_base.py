@@ -54,7 +54,7 @@ class BaseChatMessage(BaseMessage, ABC):
     models_usage: RequestUsage | None = None
     """Tokens that models used for this message."""
 
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = Field(default_factory=dict)
     """Whatever the application wants to remember with it."""
 
     created_at: datetime = Field(default_factory=_now)
@@ -100,7 +100,7 @@ class BaseAgentEvent(BaseMessage, ABC):
     models_usage: RequestUsage | None = None
     """Tokens that models used for this event."""
 
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = Field(default_factory=dict)
     """Whatever the application wants to remember with it."""
 
     created_at: datetime = Field(default_factory=_now)

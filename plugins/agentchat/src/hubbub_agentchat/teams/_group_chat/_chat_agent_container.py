@@ -54,6 +54,9 @@ class ChatAgentContainer(SequentialRoutedAgent):
         )
         self._parent_topic_type = parent_topic_type
         self._agent = agent
+        # Told apart once: the classes are protocols too, which makes isinstance cost a good part of a turn.
+        self._team = agent if isinstance(agent, Team) else None
+        self._chat_agent = agent if isinstance(agent, ChatAgent) else None
         self._message_factory = message_factory
         self._output = output
         self._message_buffer: list[BaseChatMessage] = []
@@ -105,34 +108,33 @@ class ChatAgentContainer(SequentialRoutedAgent):
             await self.publish_message(answer, TopicId(self._parent_topic_type, self.id.key))
 
     async def _take_turn(self, ctx: MessageContext) -> GroupChatAgentResponse | GroupChatTeamResponse:
-        agent = self._agent
+        name = self._agent.name
         token = ctx.cancellation_token
         stream: AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult | Response, None]
-        if isinstance(agent, Team):
-            stream = agent.run_stream(
+        if self._team is not None:
+            stream = self._team.run_stream(
                 # An empty list is refused as a task; a team with nothing new to read goes on by itself (N-384).
                 task=list(self._message_buffer) or None,
                 cancellation_token=token,
                 output_task_messages=False,
             )
         else:
-            stream = agent.on_messages_stream(list(self._message_buffer), token)
+            assert self._chat_agent is not None  # it is one or the other
+            stream = self._chat_agent.on_messages_stream(list(self._message_buffer), token)
         is_registered = self._message_factory.is_registered
         async with aclosing(stream) as items:
             async for item in items:
                 if isinstance(item, Response):
                     self._check(item.chat_message)
                     await self._output.feed(item.chat_message)
-                    return GroupChatAgentResponse(response=item, name=agent.name)
+                    return GroupChatAgentResponse(response=item, name=name)
                 if isinstance(item, TaskResult):
-                    return GroupChatTeamResponse(result=item, name=agent.name)
+                    return GroupChatTeamResponse(result=item, name=name)
                 if not is_registered(type(item)):
                     self._check(item)
                 await self._output.feed(item)
-        what = "a final TaskResult" if isinstance(agent, Team) else "a final response"
-        raise RuntimeError(
-            f"The agent did not produce a final response. {agent.name!r} ended its stream without {what}."
-        )
+        what = "a final response" if self._team is None else "a final TaskResult"
+        raise RuntimeError(f"The agent did not produce a final response. {name!r} ended its stream without {what}.")
 
     def _check(self, message: BaseAgentEvent | BaseChatMessage) -> None:
         if not self._message_factory.is_registered(type(message)):
@@ -148,24 +150,24 @@ class ChatAgentContainer(SequentialRoutedAgent):
     @rpc
     async def handle_reset(self, message: GroupChatReset, ctx: MessageContext) -> None:
         self._message_buffer.clear()
-        if isinstance(self._agent, Team):
-            await self._agent.reset()
-        else:
-            await self._agent.on_reset(ctx.cancellation_token)
+        if self._team is not None:
+            await self._team.reset()
+        elif self._chat_agent is not None:
+            await self._chat_agent.on_reset(ctx.cancellation_token)
 
     @rpc
     async def handle_pause(self, message: GroupChatPause, ctx: MessageContext) -> None:
-        if isinstance(self._agent, Team):
-            await self._agent.pause()
-        else:
-            await self._agent.on_pause(ctx.cancellation_token)
+        if self._team is not None:
+            await self._team.pause()
+        elif self._chat_agent is not None:
+            await self._chat_agent.on_pause(ctx.cancellation_token)
 
     @rpc
     async def handle_resume(self, message: GroupChatResume, ctx: MessageContext) -> None:
-        if isinstance(self._agent, Team):
-            await self._agent.resume()
-        else:
-            await self._agent.on_resume(ctx.cancellation_token)
+        if self._team is not None:
+            await self._team.resume()
+        elif self._chat_agent is not None:
+            await self._chat_agent.on_resume(ctx.cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         state = ChatAgentContainerState(

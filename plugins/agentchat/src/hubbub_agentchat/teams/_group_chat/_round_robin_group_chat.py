@@ -22,34 +22,7 @@ from hubbub_registry import Component, ComponentModel
 class RoundRobinGroupChatManager(BaseGroupChatManager):
     """Selects the participants in their order, again and again."""
 
-    def __init__(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
-        emit_team_events: bool = False,
-    ) -> None:
-        super().__init__(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            emit_team_events,
-        )
-        self._next_speaker_index = 0
+    _next_speaker_index: int = 0
 
     async def validate_group_state(self, messages: list[BaseChatMessage] | None) -> None:
         """Accept any task."""
