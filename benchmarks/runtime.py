@@ -1,4 +1,4 @@
-"""Measure the runtime against autogen-core, interleaved: `uv run python benchmarks/runtime.py [--rounds 5] [--json FILE]`.
+"""Measure the runtime against autogen-core, interleaved: `uv run python benchmarks/runtime.py [--rounds 5]`.
 
 Each round runs every workload once in a fresh process of either side, so that both see the same machine; what is
 reported is the median over the rounds, the spread (largest over smallest) and the ratio. autogen-core gets an

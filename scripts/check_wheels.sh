@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m uv build -q --all-packages --wheel --out-dir "$work/dist"
+cd "$work" # away from the workspace's pins: published requirements are ranges
 for wheel in "$work"/dist/*.whl; do
   name=$(basename "$wheel" | cut -d- -f1)
   python3 -m uv venv -q "$work/env" --clear

@@ -74,8 +74,8 @@ class ExchangeAgent(RoutedAgent):
     """The runtime's side of an adapted agent: one instance, and one adapter, per agent key.
 
     A task sent to it is answered with the result. A task, or another agent's result, published on a topic that it
-    subscribes to is run, and the result is published on the topic that it names itself, else on `publishes`, else on the
-    task's reply topic. A result without messages is not published.
+    subscribes to is run, and the result is published on the topic that it names itself, else on `publishes`, else on
+    the task's reply topic. A result without messages is not published.
     """
 
     def __init__(self, adapter: AgentAdapter, description: str, publishes: str | None = None) -> None:

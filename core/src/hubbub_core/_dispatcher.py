@@ -27,8 +27,10 @@ from ._hosted_agents import HostedAgents
 from ._intervention_chain import INTERVENING, InterventionChain
 from ._message_context import MessageContext
 from ._message_handler_context import CURRENT_AGENT
+from ._observers import notify_finished, notify_started
 from ._subscription_index import SubscriptionIndex
 from ._unhandled_errors import UnhandledErrors
+from ._waiters import Waiters
 from .exceptions import MessageDroppedException, UndeliverableException
 from .observe import DeliveryObserver
 
@@ -68,9 +70,9 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._burst = 0
         # Woken when the last outstanding message is finished or the dispatcher stops,
-        self._idle_waiters: list[asyncio.Future[None]] = []
+        self._idle_waiters = Waiters()
         # and these also after every finished message, or when one arrives while the dispatcher does not run.
-        self._change_waiters: list[asyncio.Future[None]] = []
+        self._change_waiters = Waiters()
 
     @property
     def queued(self) -> int:
@@ -90,7 +92,8 @@ class Dispatcher:
             self._loop = loop
         self._take_context()
         self.running = True
-        if self._queue:
+        # A pump that the last stop found held by an intervention goes on by itself.
+        if self._queue and (self._pump is None or self._pump.done()):
             self._start_pump()
 
     def stop(self) -> None:
@@ -104,17 +107,17 @@ class Dispatcher:
                 self._spawn_rest(envelope)
             else:
                 self._discard(envelope)
-        _wake(self._idle_waiters)
-        _wake(self._change_waiters)
+        self._idle_waiters.wake()
+        self._change_waiters.wake()
 
     async def wait_until_idle(self) -> None:
         """Wait until nothing is queued and no handler runs, or the dispatcher is stopped."""
         while self._outstanding and self.running:
-            await _wait(self._idle_waiters)
+            await self._idle_waiters.wait()
 
     async def wait_for_change(self, timeout: float | None = None) -> None:
         """Wait until a message is finished or the dispatcher stops; at most `timeout` seconds."""
-        await _wait(self._change_waiters, timeout)
+        await self._change_waiters.wait(timeout)
 
     def submit(self, envelope: Envelope) -> None:
         """Take a message. Its delivery begins after that of all messages taken before."""
@@ -130,7 +133,7 @@ class Dispatcher:
             if pump is None or pump.done():
                 self._start_pump()
         elif self._change_waiters:
-            _wake(self._change_waiters)
+            self._change_waiters.wake()
 
     def _take_context(self) -> None:
         context = copy_context()
@@ -175,7 +178,8 @@ class Dispatcher:
     async def _run_pump(self) -> None:
         task = _current_task()
         queue = self._queue
-        while queue:
+        # Messages may be queued after a stop that a handler here has called: they wait for the next start.
+        while queue and self.running:
             if self._burst >= _BURST:
                 # A new task begins after everything else that is ready now.
                 self._start_pump()
@@ -209,7 +213,7 @@ class Dispatcher:
             task = _current_task()
             for recipient in envelope.rest:
                 await self._deliver(envelope, recipient, task)
-                if self._burst >= _BURST and self._pump is task:
+                if self._burst >= _BURST and self._pump is task and self.running:
                     # The pump returns to it after the pause that is due.
                     self._queue.appendleft(envelope)
                     return
@@ -243,8 +247,10 @@ class Dispatcher:
         message, context = envelope.message, envelope.context
         before = copy_context()
         shared = True
-        if self.observers:
-            self._notify_started(recipient, message, context)
+        # Those who heard the beginning hear the end.
+        observers = self.observers
+        if observers:
+            notify_started(observers, recipient, message, context)
         if envelope.logged:
             event_log.log_delivered(message, context.sender, recipient, context.is_rpc)
         reply: Any = None
@@ -282,8 +288,8 @@ class Dispatcher:
                 envelope.resolve(reply)
         else:
             self._settle_error(envelope, recipient, error)
-        if self.observers:
-            self._notify_finished(recipient, message, context, error)
+        if observers:
+            notify_finished(observers, recipient, message, context, error)
         self._finish_one(envelope)
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise error
@@ -356,8 +362,13 @@ class Dispatcher:
                 # Now that it waits, `envelope.cancel()` can reach it.
                 envelope.add_task(task)
                 await resume(passing, awaited)
-        except (asyncio.CancelledError, Exception) as exc:
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            # BaseException: an intervention may refuse with one, as the denial of a tool call does.
             self._refuse(envelope, exc)
+            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+                raise
         else:
             return not envelope.cancelled
         finally:
@@ -383,7 +394,7 @@ class Dispatcher:
             receiver = envelope.recipient if isinstance(envelope, DirectMessage) else context.topic_id
             kind = "DIRECT" if isinstance(envelope, DirectMessage) else "PUBLISH"
             event_log.log_dropped(envelope.message, context.sender, receiver, kind)
-        elif isinstance(envelope, Broadcast) and isinstance(error, Exception):
+        elif isinstance(envelope, Broadcast) and not isinstance(error, asyncio.CancelledError):
             logger.error("An intervention handler failed, the published message is dropped: %r", error, exc_info=error)
         if isinstance(envelope, DirectMessage):
             envelope.fail(error)
@@ -417,38 +428,20 @@ class Dispatcher:
         envelope.finish()
         self._outstanding -= 1
         if self._outstanding == 0 and self._idle_waiters:
-            _wake(self._idle_waiters)
+            self._idle_waiters.wake()
         if self._change_waiters:
-            _wake(self._change_waiters)
+            self._change_waiters.wake()
 
     def _forget_loop(self) -> None:
         """Forget what belonged to an event loop that is gone: its tasks never end, its futures are never awaited."""
         self._pump = None
         self._tasks.clear()
-        self._idle_waiters.clear()
-        self._change_waiters.clear()
+        self._idle_waiters.forget()
+        self._change_waiters.forget()
         if self._loop is not None:
             kept = [envelope for envelope in self._queue if isinstance(envelope, Broadcast)]
             self._queue = deque(kept)
         self._outstanding = len(self._queue)
-
-    # Observers.
-
-    def _notify_started(self, agent_id: AgentId, message: Any, context: MessageContext) -> None:
-        for observer in self.observers:
-            try:
-                observer.delivery_started(agent_id, message, context)
-            except Exception:
-                logger.exception("observer %r failed in delivery_started", observer)
-
-    def _notify_finished(
-        self, agent_id: AgentId, message: Any, context: MessageContext, error: BaseException | None
-    ) -> None:
-        for observer in self.observers:
-            try:
-                observer.delivery_finished(agent_id, message, context, error)
-            except Exception:
-                logger.exception("observer %r failed in delivery_finished", observer)
 
 
 def _current_task() -> asyncio.Task[Any]:
@@ -464,23 +457,3 @@ def _is_marked(before: Context, task: asyncio.Task[Any]) -> bool:
     except Exception:
         # A context variable's value that refuses to be compared with another is a changed one.
         return True
-
-
-async def _wait(waiters: list[asyncio.Future[None]], timeout: float | None = None) -> None:
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiters.append(waiter)
-    try:
-        await asyncio.wait((waiter,), timeout=timeout)
-    finally:
-        # One that was woken has left the list already.
-        if not waiter.done():
-            waiters.remove(waiter)
-            waiter.cancel()
-
-
-def _wake(waiters: list[asyncio.Future[None]]) -> None:
-    woken = list(waiters)
-    waiters.clear()
-    for waiter in woken:
-        if not waiter.done():
-            waiter.set_result(None)

@@ -196,9 +196,12 @@ class HostedAgents:
                 while making.release(agent):  # noqa: ASYNC110 # nothing is polled: one round of the loop is what it takes
                     await asyncio.sleep(0)
                 hosted.instances[agent_id.key] = agent
+            except GeneratorExit:
+                raise
             except BaseException as exc:
                 making.fail(exc)
-                if not isinstance(exc, Exception):
+                # Those who wait have it; only what ends the task or the program goes on.
+                if isinstance(exc, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
                     raise
             finally:
                 del hosted.in_making[agent_id.key]

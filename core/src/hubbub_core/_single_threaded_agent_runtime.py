@@ -258,7 +258,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         unhandled: BaseException | None = None
         try:
             self._stop_if_started()
-        except Exception as exc:
+        except BaseException as exc:
             unhandled = exc
         await self._dispatcher.cancel_running()
         failure: BaseException | None = None
@@ -402,9 +402,9 @@ class SingleThreadedAgentRuntime(AgentRuntime):
         self._dispatcher.observers = (*self._dispatcher.observers, observer)
 
     def remove_observer(self, observer: DeliveryObserver) -> None:
-        """Tell `observer` no more; does nothing if it was not told.
+        """Tell `observer` of no further deliveries, but still of the end of those it saw begin.
 
-        Deliveries that are running end unobserved.
+        Does nothing if it was not added.
         """
         self._dispatcher.observers = tuple(each for each in self._dispatcher.observers if each is not observer)
 

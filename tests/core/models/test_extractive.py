@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
 
 import pytest
@@ -298,6 +299,23 @@ def test_model_info_claims_nothing() -> None:
     assert client.model == "extractive"
     assert client.model_info["family"] == "unknown"
     assert not any(client.capabilities.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 50_000 + "x", "<!-- " * 20_000, "x" + "`" * 50_000, "](" * 30_000, "|-" * 30_000]
+)
+async def test_hostile_text_takes_no_unusual_time(text: str) -> None:
+    begun = time.perf_counter()
+
+    answer = await ask("cats", f"[1] a\n{text}\n\nCats purr.")
+
+    assert answer == "[1] a\n> Cats purr."
+    # Each takes milliseconds; what grows with the square of the length takes ten seconds or more.
+    assert time.perf_counter() - begun < 3
+
+
+async def test_comments_are_not_quoted() -> None:
+    assert await ask("cats", "[1] a\nBefore. <!-- cats\nhide --> Cats purr.") == "[1] a\n> Cats purr."
 
 
 MARKDOWN = st.lists(

@@ -160,3 +160,28 @@ async def test_intervention_may_send_a_message_and_wait_for_the_reply() -> None:
 
     assert await asyncio.wait_for(runtime.send_message(Text("x"), target), 5) == Text("x, approved!")
     await asyncio.wait_for(runtime.stop_when_idle(), 5)
+
+
+class Denied(BaseException):
+    """As some frameworks' refusals, no Exception."""
+
+
+async def test_refusal_that_is_no_exception_reaches_the_sender_and_harms_nobody_else() -> None:
+    class Deny(DefaultInterventionHandler):
+        async def on_send(self, message: Text, *, message_context: MessageContext, recipient: AgentId) -> Any:
+            if message.content == "denied":
+                raise Denied("no")
+            return message
+
+        async def on_publish(self, message: Text, *, message_context: MessageContext) -> Any:
+            raise Denied("no")
+
+    runtime = SingleThreadedAgentRuntime(intervention_handlers=[Deny()])
+    target = await add_agent(runtime, "echo", echo)
+    runtime.start()
+
+    await runtime.publish_message(Text("x"), TopicId("news", "default"))
+    with pytest.raises(Denied, match="no"):
+        await runtime.send_message(Text("denied"), target)
+    assert await runtime.send_message(Text("x"), target) == Text("x!")
+    await asyncio.wait_for(runtime.stop_when_idle(), 5)

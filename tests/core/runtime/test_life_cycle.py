@@ -363,3 +363,26 @@ def test_runtime_outlives_its_event_loop() -> None:
     asyncio.run(first())
 
     assert asyncio.run(second()) == Text("x")
+
+
+async def test_message_published_by_a_handler_after_its_stop_waits_for_the_next_start() -> None:
+    runtime = SingleThreadedAgentRuntime()
+    got: list[str] = []
+
+    async def stop(agent: Scripted, message: Any, ctx: MessageContext) -> None:
+        await runtime.stop()
+        await agent.publish_message(Text("late"), TopicId("notes", "default"))
+
+    async def note(agent: Scripted, message: Text, ctx: MessageContext) -> None:
+        got.append(message.content)
+
+    await add_agent(runtime, "stop", stop, "news")
+    await add_agent(runtime, "note", note, "notes")
+    runtime.start()
+    await runtime.publish_message(Text("x"), TopicId("news", "default"))
+    await settle()
+    assert (got, runtime.unprocessed_messages_count) == ([], 1)
+    runtime.start()
+    await runtime.stop_when_idle()
+
+    assert got == ["late"]

@@ -342,6 +342,13 @@ async def test_summary_formatter_wins_over_the_format() -> None:
     assert (await agent.run(task="go")).messages[-1].to_text() == "add gave 3"
 
 
+async def test_reply_with_an_empty_list_of_calls_does_not_hang() -> None:
+    async with asyncio.timeout(5):
+        result = await AssistantAgent("helper", model(calls()), tools=[add]).run(task="go")
+
+    assert result.messages[-1].to_text() == ""
+
+
 async def test_tool_that_returns_nothing_gives_none_as_text() -> None:
     def approve() -> None:
         """Approve."""

@@ -411,6 +411,38 @@ async def test_participant_is_given_new_messages_and_a_handoffs_context() -> Non
     assert adapter.tasks[1].messages == [UserMessage(content=["look"], source="user")]
 
 
+class Forgetful:
+    """An adapter that keeps nothing, such as a graph without a checkpointer."""
+
+    async def run(self, task: AgentTask, context: AgentContext) -> AsyncIterator[AgentChunk | AgentResult]:
+        said = ", ".join(str(message.content) for message in task.messages)
+        yield AgentResult.from_text(f"[{said}]", source=context.name)
+
+
+async def test_agent_that_keeps_nothing_is_given_the_whole_conversation_also_after_a_restart() -> None:
+    def make() -> RoundRobinGroupChat:
+        forgetful = AdaptedChatAgent(AdaptedAgent(Forgetful, name="graph"))
+        return RoundRobinGroupChat([forgetful, AssistantAgent("helper", model("hello", "again"))], max_turns=2)
+
+    team, other = make(), make()
+    await team.run(task="go")
+    await other.load_state(json.loads(json.dumps(await team.save_state())))
+    result = await other.run(output_task_messages=False)
+    await other.reset()
+    fresh = await other.run(task="new")
+
+    assert result.messages[0].to_text() == "[go, [go], hello]"
+    assert fresh.messages[1].to_text() == "[new]"
+
+
+async def test_repeating_the_conversation_can_be_chosen() -> None:
+    agent = to_chat_agent(AdaptedAgent(Forgetful, name="graph"), repeat=False)
+
+    await agent.run(task="one")
+
+    assert (await agent.run(task="two")).messages[-1].to_text() == "[two]"
+
+
 async def test_team_of_agents_of_two_frameworks_talks_saves_and_goes_on() -> None:
     def make(client: ReplayChatCompletionClient) -> RoundRobinGroupChat:
         return RoundRobinGroupChat(

@@ -13,7 +13,7 @@ import hubbub_agentchat
 from hubbub_agentchat.plugin import hubbub_adapters, hubbub_components
 from hubbub_registry import ComponentSpec, find_component, is_component_class
 
-PACKAGES = ["agents", "base", "conditions", "exchange", "messages", "state", "teams", "ui", "utils"]
+PACKAGES = ["agents", "base", "conditions", "exchange", "messages", "state", "teams", "tools", "ui", "utils"]
 README = Path(__file__).parents[3] / "plugins" / "agentchat" / "README.md"
 
 
@@ -34,7 +34,7 @@ def test_every_declared_component_exists_dumps_that_provider_and_is_found_by_its
         assert find_component(name).provider == spec.provider
 
 
-@pytest.mark.parametrize("package", ["agents", "base", "conditions", "messages", "teams"])
+@pytest.mark.parametrize("package", ["agents", "base", "conditions", "messages", "teams", "tools"])
 def test_every_public_component_is_declared(package: str) -> None:
     module = import_module(f"hubbub_agentchat.{package}")
     public = {
@@ -65,7 +65,7 @@ def test_all_is_what_the_module_offers(package: str) -> None:
 
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="hubbub_agentchat offers no 'nope'"):
-        _ = hubbub_agentchat.nope  # type: ignore[attr-defined] # that it is refused is the test
+        _ = hubbub_agentchat.nope
 
 
 def test_readme_program_prints_what_the_readme_says() -> None:

@@ -488,6 +488,21 @@ async def test_error_of_the_condition_ends_the_run(error: BaseException) -> None
         await team.run(task="go")
 
 
+async def test_cancellation_that_nobody_asked_for_is_an_error_not_a_silent_end() -> None:
+    async def give_up() -> str:
+        raise asyncio.CancelledError("gave up")
+
+    with pytest.raises(RuntimeError, match=r"(?s)^CancelledError: gave up.*'a'"):
+        await RoundRobinGroupChat([Scripted("a", give_up)]).run(task="go")
+
+
+def test_participant_that_is_no_chat_agent_is_refused_with_what_to_do() -> None:
+    stranger: Any = object()
+
+    with pytest.raises(TypeError, match=r'adapt\(agent, to="chat agent"\)'):
+        RoundRobinGroupChat([stranger])
+
+
 async def test_agent_without_a_response_is_an_error() -> None:
     class Silent(Scripted):
         async def on_messages_stream(
@@ -568,6 +583,44 @@ async def test_leaving_the_stream_early_ends_the_run() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await team.reset()
     assert len((await team.save_state())["agent_states"]) == 3
+
+
+async def test_caller_who_leaves_with_the_result_can_run_the_team_at_once() -> None:
+    team = RoundRobinGroupChat([Scripted("a")], max_turns=1)
+    stream = team.run_stream(task="go")
+    async for item in stream:
+        if isinstance(item, TaskResult):
+            break
+
+    assert len((await team.run()).messages) == 1
+    await stream.aclose()
+
+
+async def test_caller_cancelled_twice_leaves_and_the_team_ends_behind_it() -> None:
+    started, ending, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hang() -> str:
+        started.set()
+        try:
+            return await never()
+        finally:
+            ending.set()
+            await go_on.wait()
+
+    team = RoundRobinGroupChat([Scripted("a", hang, "fine")], max_turns=1)
+    running = asyncio.create_task(team.run(task="go"))
+    await started.wait()
+    running.cancel()
+    await ending.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    with pytest.raises(ValueError, match="already running"):
+        await team.run(task="too early")
+    go_on.set()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+    assert said((await team.run(task="again")).messages) == ["user: again", "a: fine"]
 
 
 async def test_token_cancelled_in_another_thread_aborts_the_run() -> None:
@@ -855,6 +908,70 @@ async def test_team_loads_from_its_configuration_nested_and_under_the_documents_
         "RoundRobinGroupChatManager: ['nested']",
         "inner: there",
     ]
+
+
+async def test_team_file_of_the_documents_loads_and_runs_unchanged() -> None:
+    # As printed in the documents (spec: 000 L9402-9458), with a model that needs no key.
+    data = {
+        "provider": "autogen_agentchat.teams.RoundRobinGroupChat",
+        "component_type": "team",
+        "version": 1,
+        "component_version": 1,
+        "description": "A team that runs a group chat with participants taking turns in a round-robin fashion\n    "
+        "to publish a message to all.",
+        "label": "RoundRobinGroupChat",
+        "config": {
+            "participants": [
+                {
+                    "provider": "autogen_agentchat.agents.AssistantAgent",
+                    "component_type": "agent",
+                    "version": 1,
+                    "component_version": 1,
+                    "description": "An agent that provides assistance with tool use.",
+                    "label": "AssistantAgent",
+                    "config": {
+                        "name": "weather_agent",
+                        "model_client": {
+                            "provider": "autogen_ext.models.replay.ReplayChatCompletionClient",
+                            "component_type": "model",
+                            "version": 1,
+                            "component_version": 1,
+                            "config": {"chat_completions": ["Sunny. TERMINATE"], "model_info": dict(INFO)},
+                        },
+                        "tools": [],
+                        "handoffs": [],
+                        "model_context": {
+                            "provider": "autogen_core.model_context.UnboundedChatCompletionContext",
+                            "component_type": "chat_completion_context",
+                            "version": 1,
+                            "component_version": 1,
+                            "label": "UnboundedChatCompletionContext",
+                            "config": {},
+                        },
+                        "description": "An agent that provides assistance with ability to use tools.",
+                        "system_message": "You are a helpful AI assistant.",
+                        "model_client_stream": False,
+                        "reflect_on_tool_use": False,
+                        "tool_call_summary_format": "{result}",
+                    },
+                }
+            ],
+            "termination_condition": {
+                "provider": "autogen_agentchat.conditions.TextMentionTermination",
+                "component_type": "termination",
+                "version": 1,
+                "component_version": 1,
+                "label": "TextMentionTermination",
+                "config": {"text": "TERMINATE"},
+            },
+        },
+    }
+
+    team = BaseGroupChat.load_component(data)
+    result = await team.run(task="Weather in New York?")
+
+    assert said(result.messages) == ["user: Weather in New York?", "weather_agent: Sunny. TERMINATE"]
+    assert result.stop_reason == "Text 'TERMINATE' mentioned"
 
 
 def test_defaults_of_name_and_description() -> None:

@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.chat_engine import ContextChatEngine, SimpleChatEngine
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.schema import TextNode
-from llama_index.retrievers.bm25 import BM25Retriever  # type: ignore[import-untyped] # ships no py.typed
+from llama_index.retrievers.bm25 import BM25Retriever
 
 from hubbub_core.exchange import AgentChunk
 from hubbub_core.models import AssistantMessage, UserMessage

@@ -11,7 +11,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.query_engine import CustomQueryEngine, RetrieverQueryEngine
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from llama_index.retrievers.bm25 import BM25Retriever  # type: ignore[import-untyped] # ships no py.typed
+from llama_index.retrievers.bm25 import BM25Retriever
 
 from hubbub_core import AgentId, CancellationToken, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask

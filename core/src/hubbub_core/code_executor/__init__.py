@@ -6,6 +6,8 @@ from hubbub_core.code_executor._requirements import (
     FunctionWithRequirementsStr,
     Import,
     ImportFromModule,
+    import_statement,
+    source_of,
     with_requirements,
 )
 from hubbub_core.code_executor._types import CodeBlock, CodeExecutor, CodeResult
@@ -19,5 +21,7 @@ __all__ = [
     "FunctionWithRequirementsStr",
     "Import",
     "ImportFromModule",
+    "import_statement",
+    "source_of",
     "with_requirements",
 ]

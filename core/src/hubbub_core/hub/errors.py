@@ -52,7 +52,9 @@ class AgentFailedError(HubRunError):
     def __init__(self, agent: str, error: BaseException) -> None:
         self.agent = agent
         self.error = error
-        super().__init__(f"agent {agent!r} failed: {one_line(error)}")
+        text = one_line(error)
+        # Some agents name themselves.
+        super().__init__(f"agent {agent!r} failed: {text.removeprefix(f'agent {agent!r}: ')}")
 
 
 def one_line(error: BaseException) -> str:

@@ -24,8 +24,7 @@ _RULE = re.compile(r" {0,3}([-*_])(\s*\1){2,}\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\(?\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?(?P<text>\S.*)")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _QUOTE = re.compile(r"\s{0,3}>\s?")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_CODE_SPAN = re.compile(r"(?<!`)(`++).+?(?<!`)\1(?!`)")
 _LINK_TARGET = re.compile(r"\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)|<?https?://\S+")
 
 EXTRACTIVE_NOTICE: Final = "Quoted from the given passages by matching words; no language model wrote this."
@@ -37,7 +36,10 @@ NO_PASSAGE: Final = "The prompt holds no passage about the question."
 _LONG_PARAGRAPH = 600
 _LONG_CODE = 30
 
-_END = re.compile(r"(?P<end>[.!?…]+)(?P<close>[\"'”\u2019»)\]*_]*)\s+|(?P<wide>[。\uff01\uff1f｡]+[」』”\uff09]*)")
+# Begins only where a run of stops begins, and never gives one back: a page of dots takes no more time than other text.
+_END = re.compile(
+    r"(?<![.!?…])(?P<end>[.!?…]++)(?P<close>[\"'”\u2019»)\]*_]*)\s+|(?P<wide>[。\uff01\uff1f｡]+[」』”\uff09]*)"
+)
 
 
 @dataclass(slots=True)
@@ -210,7 +212,7 @@ class _Reader:
 
 def split_units(text: str) -> list[Unit]:
     """Split a passage, Markdown or plain text, into what can be quoted."""
-    lines = _COMMENT.sub("", text).replace("\r\n", "\n").replace("\t", "    ").split("\n")
+    lines = _without_comments(text).replace("\r\n", "\n").replace("\t", "    ").split("\n")
     lines = _without_front_matter(lines)
     reader = _Reader()
     block: list[str] = []
@@ -268,6 +270,16 @@ def _is_table(line: str, lines: Sequence[str], following: int) -> bool:
 
 def _is_underlined(block: Sequence[str], in_item: bool, line: str) -> bool:
     return len(block) == 1 and not in_item and len(block[0].strip()) <= 120 and bool(_UNDERLINE.match(line))
+
+
+def _without_comments(text: str) -> str:
+    """Drop HTML comments. One that never ends is text."""
+    kept: list[str] = []
+    position = 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start)) >= 0:
+        kept.append(text[position:start])
+        position = end + len("-->")
+    return "".join([*kept, text[position:]])
 
 
 def _without_front_matter(lines: list[str]) -> list[str]:

@@ -62,3 +62,15 @@ class CancelScope:
         if self._active and not self._fired:
             self._fired = True
             self._task.cancel("the cancellation token was cancelled")
+
+
+def was_cancelled(error: BaseException, token: CancellationToken) -> bool:
+    """Tell whether an error is the cancellation of the token, or of the running task.
+
+    What else raises `CancelledError` (a model client or tool that gave up by itself) is an error like any other: taken
+    for a cancellation it would end a run without anybody hearing of it.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return token.is_cancelled() or (task is not None and task.cancelling() > 0)

@@ -143,14 +143,14 @@ def agent_result(result: TaskResult, task: AgentTask, name: str) -> AgentResult:
     return found
 
 
-def agent_task(messages: Sequence[BaseChatMessage]) -> AgentTask:
-    """Return chat messages as a task: contexts of handoffs first, then what a model would be given."""
-    task = AgentTask()
+def model_messages(messages: Sequence[BaseChatMessage]) -> list[LLMMessage]:
+    """Return chat messages as what a model would be given, contexts of handoffs first."""
+    found: list[LLMMessage] = []
     for message in messages:
         if isinstance(message, HandoffMessage):
-            task.messages.extend(message.context)
-        task.messages.append(message.to_model_message())
-    return task
+            found.extend(message.context)
+        found.append(message.to_model_message())
+    return found
 
 
 def answer(result: AgentResult, name: str, message_id: str) -> TextMessage:

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing
 from typing import Any, Final
 
+from pydantic import Field
+
 from hubbub_agentchat import _exchange_messages as conversion
 from hubbub_agentchat._fifo_lock import FifoLock
 from hubbub_agentchat.agents import BaseChatAgent
@@ -19,8 +21,10 @@ from hubbub_agentchat.messages import (
     ThoughtEvent,
 )
 from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_agentchat.state import BaseState
 from hubbub_core import AdaptedAgent, CancellationToken
 from hubbub_core.exchange import AgentAdapter, AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.models import AssistantMessage, LLMMessage
 from hubbub_registry import ComponentLoader, ComponentModel
 
 __all__ = ["AdaptedChatAgent", "from_chat_agent", "from_team", "to_chat_agent"]
@@ -66,9 +70,11 @@ def from_team(
     return _adapted(team, name, description, factory)
 
 
-def to_chat_agent(agent: AdaptedAgent, *, name: str | None = None, description: str | None = None) -> AdaptedChatAgent:
+def to_chat_agent(
+    agent: AdaptedAgent, *, name: str | None = None, description: str | None = None, repeat: bool | None = None
+) -> AdaptedChatAgent:
     """Make an agent of any framework a participant of teams; see `AdaptedChatAgent`."""
-    return AdaptedChatAgent(agent, name=name, description=description)
+    return AdaptedChatAgent(agent, name=name, description=description, repeat=repeat)
 
 
 def _adapted(
@@ -160,23 +166,47 @@ class RunnerAdapter:
         shared.current = self
 
 
+class AdaptedChatAgentState(BaseState):
+    """State of an agent of another framework in a team."""
+
+    type: str = "AdaptedChatAgentState"
+    agent: Mapping[str, Any] | None = None
+    """The agent's own state; None before its first turn."""
+
+    conversation: list[LLMMessage] = Field(default_factory=list)
+    """What was said so far, for an agent that is given all of it each time."""
+
+
 class AdaptedChatAgent(BaseChatAgent):
     """An agent of any framework as a participant of teams.
 
-    It is given the new messages of each turn and keeps the conversation itself, in a session of its own. What it
-    streams becomes chunks, thoughts and tool events; its usage and sources go with the answer.
+    It is given the new messages of each turn and keeps the conversation itself, in a session of its own; or, when it
+    keeps nothing (a graph without a checkpointer), the whole conversation each time. What it streams becomes chunks,
+    thoughts and tool events; its usage and sources go with the answer.
 
     Args:
         agent: What `adapt()` returned.
         name: A Python identifier; made from the agent's name by default.
         description: What teams read about it; the agent's own by default.
+        repeat: Whether the whole conversation is given each time. By default when the agent has no state to save after
+            its first turn.
     """
 
-    def __init__(self, agent: AdaptedAgent, *, name: str | None = None, description: str | None = None) -> None:
+    def __init__(
+        self,
+        agent: AdaptedAgent,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        repeat: bool | None = None,
+    ) -> None:
         super().__init__(name or _identifier(agent.name), description or agent.description)
         # Not the given one: its sessions belong to whoever else runs it.
         self._agent = AdaptedAgent(agent.new_adapter, name=self.name, description=self.description)
         self._model: ComponentModel | None = None
+        self._repeat_given = repeat
+        self._repeat = repeat
+        self._conversation: list[LLMMessage] = []
 
     @classmethod
     def from_component(cls, loaded: object, model: ComponentModel) -> AdaptedChatAgent:
@@ -227,7 +257,9 @@ class AdaptedChatAgent(BaseChatAgent):
         inner: list[BaseAgentEvent | BaseChatMessage] = []
         seen = conversion.SeenCalls(self.name)
         thought = ""
-        run = self._agent.run_stream(conversion.agent_task(messages), cancellation_token=cancellation_token)
+        new = conversion.model_messages(messages)
+        task = AgentTask(messages=[*self._conversation, *new])
+        run = self._agent.run_stream(task, cancellation_token=cancellation_token)
         async with aclosing(run) as items:
             async for item in items:
                 if thought and not (isinstance(item, AgentChunk) and item.kind == "thought"):
@@ -238,7 +270,9 @@ class AdaptedChatAgent(BaseChatAgent):
                     for event in seen.of_result(item):
                         inner.append(event)
                         yield event
-                    yield Response(chat_message=conversion.answer(item, self.name, message_id), inner_messages=inner)
+                    answer = conversion.answer(item, self.name, message_id)
+                    await self._remember(new, answer)
+                    yield Response(chat_message=answer, inner_messages=inner)
                     return
                 if item.kind == "thought":
                     thought += item.content
@@ -250,21 +284,33 @@ class AdaptedChatAgent(BaseChatAgent):
                     inner.append(found)
                     yield found
 
+    async def _remember(self, new: Sequence[LLMMessage], answer: TextMessage) -> None:
+        if self._repeat is None:
+            self._repeat = not (await self._agent.save_state()).get(_DEFAULT)
+        if self._repeat:
+            self._conversation.extend(new)
+            self._conversation.append(AssistantMessage(content=answer.content, source=self.name))
+
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Forget the conversation: the next turn begins with a new session."""
         await self._agent.close()
+        self._repeat = self._repeat_given
+        self._conversation.clear()
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the state of its session, `{"agent": {...}}`."""
+        """Return the state of its session, and the conversation when that keeps nothing, as `AdaptedChatAgentState`."""
         sessions = await self._agent.save_state()
-        return {"type": "AdaptedChatAgentState", "version": "1.0.0", "agent": sessions.get(_DEFAULT)}
+        state = AdaptedChatAgentState(agent=sessions.get(_DEFAULT), conversation=self._conversation)
+        return state.model_dump(mode="json")
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Replace the state of its session."""
+        """Replace the state of its session, and the conversation."""
+        loaded = AdaptedChatAgentState.model_validate(state)
         await self._agent.close()
-        saved = state.get("agent")
-        if saved is not None:
-            await self._agent.load_state({_DEFAULT: saved})
+        if loaded.agent is not None:
+            await self._agent.load_state({_DEFAULT: loaded.agent})
+        self._conversation = list(loaded.conversation)
+        self._repeat = True if loaded.conversation else self._repeat_given
 
     async def close(self) -> None:
         await self._agent.close()

@@ -15,7 +15,7 @@ def hubbub_components() -> list[ComponentSpec]:
             kind="agent",
             provider="hubbub_langgraph.LangGraphAgent",
             name="langgraph",
-            summary="A LangGraph graph from a Python file.",
+            summary="A LangGraph graph from a Python file",
             capabilities=("code",),
         )
     ]
@@ -28,12 +28,12 @@ def hubbub_adapters() -> list[AdapterSpec]:
             source=_GRAPHS,
             to="agent",
             by="hubbub_langgraph.agent.from_graph",
-            summary="Compiled LangGraph graphs and functional entry points become agents.",
+            summary="Compiled LangGraph graphs and functional entry points become agents",
         ),
         AdapterSpec(
             source="langgraph.graph.state.StateGraph",
             to="agent",
             by="hubbub_langgraph.agent.refuse_uncompiled",
-            summary="A StateGraph has to be compiled first.",
+            summary="A StateGraph has to be compiled first",
         ),
     ]

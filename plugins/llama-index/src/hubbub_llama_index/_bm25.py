@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy
 import Stemmer  # type: ignore[import-not-found] # an extension module without stubs
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from llama_index.retrievers.bm25 import BM25Retriever  # type: ignore[import-untyped] # ships no py.typed
+from llama_index.retrievers.bm25 import BM25Retriever
 
 LANGUAGES = {
     "da": "danish",

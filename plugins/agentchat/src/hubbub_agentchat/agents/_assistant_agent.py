@@ -6,13 +6,21 @@ import logging
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from hubbub_agentchat import EVENT_LOGGER_NAME
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._assistant_model import ModelCaller
+from hubbub_agentchat.agents._assistant_setup import (
+    DEFAULT_DESCRIPTION,
+    DEFAULT_SYSTEM_MESSAGE,
+    AssistantAgentConfig,
+    checked_memories,
+    handoffs_by_name,
+    make_workbenches,
+)
 from hubbub_agentchat.agents._assistant_tools import CallResult, ToolBox
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
 from hubbub_agentchat.base import Handoff, Response
@@ -44,38 +52,10 @@ from hubbub_core.models import (
     LLMMessage,
     SystemMessage,
 )
-from hubbub_core.tools import BaseTool, FunctionTool, StaticStreamWorkbench, Workbench
-from hubbub_registry import Component, ComponentModel
+from hubbub_core.tools import BaseTool, Workbench
+from hubbub_registry import Component
 
 _EVENTS = logging.getLogger(EVENT_LOGGER_NAME)
-
-DEFAULT_DESCRIPTION: Final = "An agent that provides assistance with ability to use tools."
-DEFAULT_SYSTEM_MESSAGE: Final = (
-    "You are a helpful AI assistant. Solve tasks using your tools. "
-    "Reply with TERMINATE when the task has been completed."
-)
-
-
-class AssistantAgentConfig(BaseModel):
-    """Configuration of `AssistantAgent`."""
-
-    name: str
-    model_client: ComponentModel
-    tools: list[ComponentModel] | None = None
-    """Read from configurations of older releases; new ones list their tools in `workbench`."""
-
-    workbench: list[ComponentModel] | None = None
-    handoffs: list[Handoff | str] | None = None
-    model_context: ComponentModel | None = None
-    memory: list[ComponentModel] | None = None
-    description: str = DEFAULT_DESCRIPTION
-    system_message: str | None = None
-    model_client_stream: bool = False
-    reflect_on_tool_use: bool = False
-    tool_call_summary_format: str = "{result}"
-    max_tool_iterations: int = Field(default=1, ge=1)
-    metadata: dict[str, str] | None = None
-    structured_message_factory: ComponentModel | None = None
 
 
 class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
@@ -147,7 +127,7 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         self._metadata = metadata or {}
         self._model_client = model_client
         self._model_client_stream = model_client_stream
-        self._memory = _memories(memory)
+        self._memory = checked_memories(memory)
         self._system_message = system_message
         self._max_tool_iterations = max_tool_iterations
         self._tool_call_summary_format = tool_call_summary_format
@@ -162,9 +142,9 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
                 input_model=output_content_type, format_string=output_content_type_format
             )
         self._model_context = UnboundedChatCompletionContext() if model_context is None else model_context
-        self._handoffs = _handoffs(handoffs, model_client)
+        self._handoffs = handoffs_by_name(handoffs, model_client)
         self._toolbox = ToolBox(
-            _workbenches(tools, workbench, self._handoffs, model_client),
+            make_workbenches(tools, workbench, self._handoffs, model_client),
             {handoff.name: handoff.handoff_tool for handoff in self._handoffs.values()},
         )
         self._model = ModelCaller(
@@ -442,65 +422,3 @@ def _not_made(call: FunctionCall) -> FunctionExecutionResult:
     return FunctionExecutionResult(
         content="Error: the call was not made", call_id=call.id, is_error=True, name=call.name
     )
-
-
-def _memories(memory: Sequence[Memory] | None) -> list[Memory]:
-    if memory is None:
-        return []
-    if isinstance(memory, list) and all(isinstance(found, Memory) for found in memory):
-        return list(memory)
-    raise TypeError(f"Expected Memory, List[Memory], or None, got {type(memory)}")
-
-
-def _handoffs(handoffs: Sequence[Handoff | str] | None, model_client: ChatCompletionClient) -> dict[str, Handoff]:
-    """Return the handoffs by the names of their tools."""
-    if not handoffs:
-        return {}
-    if not model_client.model_info["function_calling"]:
-        raise ValueError("The model does not support function calling, which is needed for handoffs.")
-    found: list[Handoff] = []
-    for handoff in handoffs:
-        if isinstance(handoff, str):
-            found.append(Handoff(target=handoff))
-        elif isinstance(handoff, Handoff):
-            found.append(handoff)
-        else:
-            raise ValueError(f"Unsupported handoff type: {type(handoff)}")
-    names = [handoff.name for handoff in found]
-    if len(set(names)) != len(names):
-        raise ValueError(f"Handoff names must be unique: {names}")
-    return {handoff.name: handoff for handoff in found}
-
-
-def _workbenches(
-    tools: Sequence[BaseTool[Any, Any] | Callable[..., Any]] | None,
-    workbench: Workbench | Sequence[Workbench] | None,
-    handoffs: Mapping[str, Handoff],
-    model_client: ChatCompletionClient,
-) -> list[Workbench]:
-    """Return the workbenches; plain tools become one."""
-    made: list[BaseTool[Any, Any]] = []
-    if tools:
-        if not model_client.model_info["function_calling"]:
-            raise ValueError("The model does not support function calling.")
-        for tool in tools:
-            if isinstance(tool, BaseTool):
-                made.append(tool)
-            elif callable(tool):
-                function = getattr(tool, "func", tool)  # the docstring of a functools.partial is that of the class
-                made.append(FunctionTool(tool, description=getattr(function, "__doc__", None) or ""))
-            else:
-                raise ValueError(f"Unsupported tool type: {type(tool)}")
-    names = [tool.name for tool in made]
-    if len(set(names)) != len(names):
-        raise ValueError(f"Tool names must be unique: {names}")
-    clashing = [handoff.name for handoff in handoffs.values() if handoff.name in names or handoff.target in names]
-    if clashing:
-        raise ValueError(
-            f"Handoff names must be unique from tool names. Handoff names: {clashing}; tool names: {names}"
-        )
-    if workbench is not None:
-        if made:
-            raise ValueError("Tools cannot be used with a workbench.")
-        return list(workbench) if isinstance(workbench, Sequence) else [workbench]
-    return [StaticStreamWorkbench(made)]

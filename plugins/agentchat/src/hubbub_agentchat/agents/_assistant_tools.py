@@ -66,6 +66,8 @@ class ToolBox:
         Raises:
             Exception: A workbench failed otherwise than by an error result; the other calls are cancelled first.
         """
+        if not calls:
+            return
         streamed: asyncio.Queue[Any] = asyncio.Queue()
         running = [asyncio.ensure_future(self._call(call, streamed, cancellation_token)) for call in calls]
         left = len(running)

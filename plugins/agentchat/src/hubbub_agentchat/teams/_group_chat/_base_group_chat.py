@@ -18,7 +18,6 @@ from hubbub_agentchat.messages import (
     MessageFactory,
     ModelClientStreamingChunkEvent,
     StopMessage,
-    StructuredMessage,
     TextMessage,
 )
 from hubbub_agentchat.state import TeamState
@@ -32,6 +31,7 @@ from hubbub_agentchat.teams._group_chat._events import (
     SerializableException,
 )
 from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
+from hubbub_agentchat.teams._group_chat._participants import make_message_factory
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
 from hubbub_core import (
     AgentId,
@@ -63,6 +63,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
 
     Raises:
         ValueError: There are no participants, or two have one name.
+        TypeError: A participant is neither an agent nor a team.
     """
 
     component_type: ClassVar[str] = "team"
@@ -82,6 +83,12 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
     ) -> None:
         if not participants:
             raise ValueError("At least one participant is required.")
+        for participant in participants:
+            if not isinstance(participant, (ChatAgent, Team)):
+                raise TypeError(
+                    f"Participant {participant!r} is neither a ChatAgent nor a Team. "
+                    'An agent of another framework becomes one by `adapt(agent, to="chat agent")`.'
+                )
         names = [participant.name for participant in participants]
         if len(set(names)) != len(names):
             raise ValueError("The participant names must be unique.")
@@ -96,7 +103,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._termination_condition = termination_condition
         self._max_turns = max_turns
         self._emit_team_events = emit_team_events
-        self._message_factory = _message_factory(participants, custom_message_types)
+        self._message_factory = make_message_factory(participants, custom_message_types)
         # With the team's id in every type, several teams, and teams of the same participants, share one runtime.
         self._team_id = str(uuid4())
         self._group_chat_manager_name = group_chat_manager_name
@@ -113,6 +120,12 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._is_running = False
         self._driving = False
         """Whether the runtime of the team's own delivers messages."""
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def message_factory(self) -> MessageFactory:
+        """The messages that the team knows."""
+        return self._message_factory
 
     @property
     def name(self) -> str:
@@ -184,7 +197,8 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         output = self._output
         handle: int | None = None
         driver: asyncio.Task[None] | None = None
-        ended = False
+        produced: list[BaseAgentEvent | BaseChatMessage] = []
+        end: GroupChatTermination | None = None
         try:
             await self._initialize()
             if cancellation_token is not None:
@@ -192,7 +206,6 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
             token.add_callback(output.wake_reader)
             start = GroupChatStart(messages=messages, output_task_messages=output_task_messages)
             driver = asyncio.create_task(self._drive(start, token), name=f"run of team {self._name}")
-            produced: list[BaseAgentEvent | BaseChatMessage] = []
             while True:
                 if token.is_cancelled():
                     raise asyncio.CancelledError(f"the run of team {self._name!r} was cancelled")
@@ -205,22 +218,25 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                 if isinstance(item, GroupChatTermination):
                     if item.error is not None:
                         raise RuntimeError(str(item.error)) from item.error.exception
-                    await driver
-                    ended = True
-                    yield TaskResult(messages=produced, stop_reason=item.message.content)
-                    return
+                    end = item
+                    break
                 if type(item) is not ModelClientStreamingChunkEvent:
                     produced.append(item)
                 yield item
         finally:
             if cancellation_token is not None and handle is not None:
                 cancellation_token.unlink(handle)
+            # In a task of its own, held by the team: a caller who is cancelled once more while it waits leaves, and
+            # the team counts as running until everybody has really ended.
+            self._ending = asyncio.create_task(self._finish(driver, token if end is None else None))
             try:
-                if driver is not None:
-                    await self._finish(driver, None if ended else token)
-            finally:
-                output.discard()
-                self._is_running = False
+                await asyncio.shield(self._ending)
+            except asyncio.CancelledError:
+                if end is not None:
+                    await asyncio.shield(self._ending)  # it had all but ended when it was cancelled
+                raise
+        # After the run has ended whole, so that a caller who leaves with the result can run the team again.
+        yield TaskResult(messages=produced, stop_reason=end.message.content)
 
     async def _drive(self, start: GroupChatStart, token: CancellationToken) -> None:
         """Begin the run; with a runtime of the team's own, see it through until that has gone idle."""
@@ -243,18 +259,23 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
             # Nobody is at work any more. If that is because the run has ended, its end stands before this.
             self._output.put_nowait(_stop("The group chat is stopped."))
 
-    async def _finish(self, driver: asyncio.Task[None], aborted: CancellationToken | None) -> None:
+    async def _finish(self, driver: asyncio.Task[None] | None, aborted: CancellationToken | None) -> None:
         """Wait until nobody is at work for the run; end whoever still is if it was aborted or has failed."""
-        if aborted is not None:
-            aborted.cancel()
+        try:
+            if aborted is not None:
+                aborted.cancel()
+                self._output.discard()
+            if driver is not None:
+                # Not `await driver`: whoever cancels this wait would cancel the driver too.
+                await asyncio.wait([driver])
+                if not driver.cancelled():
+                    driver.exception()  # the caller was told already, or leaves with another error
+            await self._output.settled()
+            if aborted is not None and self._termination_condition is not None:
+                await self._termination_condition.reset()
+        finally:
             self._output.discard()
-        if not driver.done():
-            await asyncio.wait([driver])
-        await self._output.settled()
-        if not driver.cancelled():
-            driver.exception()  # the caller was told already, or leaves with another error
-        if aborted is not None and self._termination_condition is not None:
-            await self._termination_condition.reset()
+            self._is_running = False
 
     async def reset(self) -> None:
         """Bring the participants, in order, and then the manager back to the state after construction.
@@ -434,26 +455,6 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                     "Pass it as `custom_message_types=[...]` to the team's constructor."
                 )
         return messages
-
-
-def _message_factory(
-    participants: Sequence[ChatAgent | Team],
-    custom_message_types: Sequence[type[BaseAgentEvent | BaseChatMessage]] | None,
-) -> MessageFactory:
-    """Return a factory that knows the custom types, and the structured messages that participants produce."""
-    factory = MessageFactory()
-    for message_type in custom_message_types or ():
-        factory.register(message_type)
-    for participant in participants:
-        produced: Sequence[type[BaseAgentEvent | BaseChatMessage]] = ()
-        if isinstance(participant, ChatAgent):
-            produced = [found for found in participant.produced_message_types if issubclass(found, StructuredMessage)]
-        elif isinstance(participant, BaseGroupChat):
-            produced = participant._message_factory.registered_types
-        for message_type in produced:
-            if not factory.is_registered(message_type):
-                factory.register(message_type)
-    return factory
 
 
 def _in_loop(callback: Callable[[], None]) -> Callable[[], None]:

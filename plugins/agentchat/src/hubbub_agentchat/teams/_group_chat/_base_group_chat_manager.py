@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._cancel_scope import CancelScope, was_cancelled
 from hubbub_agentchat.base import TerminatedException, TerminationCondition
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -132,7 +132,9 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
                     if await self._apply_termination_condition(message.messages):
                         return
                 await self._transition_to_next_speakers(token)
-        except (Exception, TerminatedException) as exc:
+        except (Exception, TerminatedException, asyncio.CancelledError) as exc:
+            if was_cancelled(exc, token):
+                raise
             await self._end_with_error(SerializableException.from_exception(exc))
 
     @event
@@ -161,7 +163,9 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
                 if await self._apply_termination_condition(finished, increment_turn_count=True):
                     return
                 await self._transition_to_next_speakers(token)
-        except (Exception, TerminatedException) as exc:
+        except (Exception, TerminatedException, asyncio.CancelledError) as exc:
+            if was_cancelled(exc, token):
+                raise
             await self._end_with_error(SerializableException.from_exception(exc))
 
     @event

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._cancel_scope import CancelScope, was_cancelled
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
 from hubbub_agentchat.state import ChatAgentContainerState
@@ -99,7 +100,9 @@ class ChatAgentContainer(SequentialRoutedAgent):
                     CancelScope(token),
                 ):
                     answer = await self._take_turn(ctx)
-            except Exception as exc:
+            except (Exception, asyncio.CancelledError) as exc:
+                if was_cancelled(exc, token):
+                    raise
                 exc.add_note(f"This happened in the turn of {self._agent.name!r}.")
                 answer = GroupChatError(error=SerializableException.from_exception(exc), name=self._agent.name)
             else:

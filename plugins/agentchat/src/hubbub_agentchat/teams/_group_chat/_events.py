@@ -25,7 +25,7 @@ class SerializableException(BaseModel):
     @classmethod
     def from_exception(cls, exc: BaseException) -> SerializableException:
         """Describe an exception."""
-        text = "\n".join(traceback_module.format_exception(type(exc), exc, exc.__traceback__))
+        text = "".join(traceback_module.format_exception(exc))
         described = cls(error_type=type(exc).__name__, error_message=str(exc), traceback=text)
         described._exception = exc
         return described

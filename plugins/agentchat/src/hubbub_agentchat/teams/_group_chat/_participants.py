@@ -1,10 +1,11 @@
-"""Participants from configurations."""
+"""What a team asks of its participants, and participants from configurations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hubbub_agentchat.base import ChatAgent, Team
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StructuredMessage
 from hubbub_registry import ComponentLoader, ComponentModel
 
 
@@ -34,3 +35,23 @@ def require_agents(participants: Sequence[ChatAgent | Team]) -> None:
     for participant in participants:
         if not isinstance(participant, ChatAgent):
             raise TypeError(f"Participant {participant} must be a ChatAgent.")
+
+
+def make_message_factory(
+    participants: Sequence[ChatAgent | Team],
+    custom_message_types: Sequence[type[BaseAgentEvent | BaseChatMessage]] | None,
+) -> MessageFactory:
+    """Return a factory that knows the custom types, and the structured messages that participants produce."""
+    factory = MessageFactory()
+    for message_type in custom_message_types or ():
+        factory.register(message_type)
+    for participant in participants:
+        produced: Sequence[type[BaseAgentEvent | BaseChatMessage]] = ()
+        if isinstance(participant, ChatAgent):
+            produced = [found for found in participant.produced_message_types if issubclass(found, StructuredMessage)]
+        elif isinstance(factory_of_team := getattr(participant, "message_factory", None), MessageFactory):
+            produced = factory_of_team.registered_types
+        for message_type in produced:
+            if not factory.is_registered(message_type):
+                factory.register(message_type)
+    return factory
