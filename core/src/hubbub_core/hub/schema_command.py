@@ -22,6 +22,8 @@ First line of a hub file, for editors that read YAML schemas:
 _ENTRY_KINDS: dict[str, frozenset[str] | None] = {"ComponentEntry": None, "AgentEntry": frozenset({"agent", "team"})}
 """Kinds of components that the entries of a hub file may name; None is any."""
 
+_PLACEHOLDER = "Placeholder"
+
 
 def configure(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Add the arguments of `hubbub schema` and return what runs it."""
@@ -51,8 +53,14 @@ def hub_schema() -> dict[str, Any]:
     known = registry()
     kinds = {entry.spec.name: entry.spec.kind for entry in known.components()}
     components = component_schemas(known)
+    definitions[_PLACEHOLDER] = {
+        "title": _PLACEHOLDER,
+        "description": "A value that the hub fills in",
+        "type": "string",
+        "pattern": r"^\$\{(set|env|hub|models|tools|shared):[^}]*\}$",
+    }
     for component in components.values():
-        definitions.update(component.pop("$defs", {}))
+        definitions.update({name: _fillable(found) for name, found in component.pop("$defs", {}).items()})
     for entry, wanted in _ENTRY_KINDS.items():
         chosen = [found for name, found in components.items() if wanted is None or kinds[name] in wanted]
         names = [found["properties"]["provider"]["enum"] for found in chosen]
@@ -66,8 +74,31 @@ def hub_schema() -> dict[str, Any]:
         definitions[entry]["allOf"] = [
             {
                 "if": {"properties": {"component": {"enum": some}}},
-                "then": {"properties": {"config": found["properties"]["config"]}},
+                "then": {"properties": {"config": _fillable(found["properties"]["config"])}},
             }
             for some, found in zip(names, chosen, strict=True)
         ]
     return schema
+
+
+def _fillable(schema: Any) -> Any:
+    """Let every property and item of a schema also be a placeholder, as in `top_k: ${set:passages}`."""
+    if not isinstance(schema, dict):
+        return schema
+    changed = dict(schema)
+    if isinstance(schema.get("properties"), dict):
+        changed["properties"] = {name: _or_placeholder(value) for name, value in schema["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            changed[key] = _or_placeholder(schema[key])
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if key in schema:
+            changed[key] = [_fillable(value) for value in schema[key]]
+    return changed
+
+
+def _or_placeholder(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    shown = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    return {**shown, "anyOf": [_fillable(schema), {"$ref": f"#/$defs/{_PLACEHOLDER}"}]}
