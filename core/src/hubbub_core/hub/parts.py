@@ -19,6 +19,9 @@ from .schema import ComponentEntry, HubFile
 STOP_SECONDS = 10.0
 """How long one part may take to stop before the hub goes on without it."""
 
+READY = "ready"
+"""Text of the last progress of a part that has started."""
+
 logger = logging.getLogger(f"{TRACE_LOGGER_NAME}.hub")
 
 
@@ -101,8 +104,10 @@ class Parts(Mapping[str, Any]):
 
 
 async def _start(name: str, part: Any, progress: Callable[[str, Progress], None]) -> None:
+    progress(name, Progress("starting"))
     try:
         with progress_to(lambda report: progress(name, report)):
             await part.start()
+        progress(name, Progress(READY))
     except Exception as error:
         raise PartFailedError(name, error) from error

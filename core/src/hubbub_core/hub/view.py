@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from .events import AgentFinished, AgentStarted, ChunkArrived, HubEvent, HubStarted, PartProgress, ResultArrived
+from .parts import READY
 
 QUIET_SECONDS = 1.0
 """Plain lines say how far one piece of work is at most this often."""
@@ -149,7 +150,7 @@ class PlainView:
 
     def _too_soon(self, event: HubEvent) -> bool:
         if isinstance(event, PartProgress):
-            name, last = event.part, event.done is not None and event.done == event.total
+            name, last = event.part, event.text == READY or (event.done is not None and event.done == event.total)
         elif isinstance(event, ChunkArrived):
             name, last = event.agent, False
         else:
@@ -193,8 +194,7 @@ def progress_text(text: str, done: int | None, total: int | None) -> str:
 def row_of(event: HubEvent) -> tuple[str, str, str] | None:
     """Return the table row that an event changes: who, state, what."""
     if isinstance(event, PartProgress):
-        finished = event.done is not None and event.done == event.total
-        return event.part, "ready" if finished else "starting", progress_text(event.text, event.done, event.total)
+        return event.part, "ready" if event.text == READY else "starting", progress_text(event.text, event.done, event.total)
     if isinstance(event, AgentStarted):
         return label(event.agent, event.key), "working", event.message
     if isinstance(event, AgentFinished):
