@@ -175,8 +175,10 @@ class _Run:
             finally:
                 # Handlers that still run hold parts, so they end first.
                 self._token.cancel()
-                await runtime.close()
-                await parts.stop()
+                try:
+                    await runtime.close()
+                finally:
+                    await parts.stop()
         if not self._results:
             topic = self._file.result.topic
             raise HubRunError(

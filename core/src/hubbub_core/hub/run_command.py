@@ -92,10 +92,8 @@ async def _run(hub: Hub, arguments: argparse.Namespace) -> int:
                         if isinstance(event, ResultArrived):
                             texts.append(render(event, renderer))
     except TimeoutError as error:
-        if not texts:
-            raise CommandError(
-                f"no answer after {arguments.timeout:g} seconds; --timeout SECONDS allows more"
-            ) from error
+        came = f"only {len(texts)} of the answers" if texts else "no answer"
+        raise CommandError(f"{came} after {arguments.timeout:g} seconds; --timeout SECONDS allows more") from error
     if arguments.output is not None:
         write_whole(arguments.output, "\n\n".join(text.strip() for text in texts) + "\n")
         print(f"wrote {arguments.output}", file=sys.stderr)
