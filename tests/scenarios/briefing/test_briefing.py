@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -116,13 +117,16 @@ def test_task_that_the_documents_do_not_speak_about_is_answered_so(garden: Path,
     assert "Plant the pear tree" in done.stdout
 
 
-def test_default_folder_is_the_projects_own_documents() -> None:
+def test_default_folder_is_the_projects_own_documents_and_the_readme_shows_what_comes() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("needs the git checkout that holds this file")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(# Briefing.*?)\n\.\.\.\n```", readme, re.DOTALL)
+
     done = briefing("--task", "How does Hubbub find plugins?")
 
     assert done.returncode == 0, done.stderr
-    assert "[1] plugins.md > Plugins > How Hubbub finds plugins" in done.stdout
+    assert done.stdout.startswith(shown)
 
 
 def test_same_hub_runs_on_a_model_behind_the_openai_wire_format(garden: Path, repository: Path, tmp_path: Path) -> None:
