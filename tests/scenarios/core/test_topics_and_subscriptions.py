@@ -1,4 +1,4 @@
-"""Topics and subscriptions: who gets what (spec: 001 TOPIC-4..9, API-TSUB-2, API-TPSUB-2; 001 AT, 000 L19903)."""
+"""Topics and subscriptions: who gets what (spec: 001 TOPIC-4..9, API-TSUB-2, API-TPSUB-2)."""
 
 from __future__ import annotations
 

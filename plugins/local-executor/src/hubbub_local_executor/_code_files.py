@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,6 +15,26 @@ _HEADER = re.compile(r"#\s*filename:\s*(\S.*?)\s*(?:\n|$)")
 
 _in_use: Counter[Path] = Counter()
 """How many calls under way run a temporary file: equal blocks share one, which the last of them removes."""
+
+
+_numbers = itertools.count()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever reads half of it: another call may be running the same code.
+
+    A link in its place is replaced, not followed.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    draft = path.with_name(f".draft-{os.getpid()}-{next(_numbers)}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 class NotInWorkspaceError(ValueError):
@@ -51,13 +73,10 @@ class CodeFiles:
             path = self._folder / f"tmp_code_{hashlib.sha256(content).hexdigest()}{suffix}"
             _in_use[path] += 1
             self._temporary.append(path)
-            # Never through a link that somebody put there.
-            if path.is_symlink():
-                path.unlink()
         else:
             path = self._named(header[1])
             path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content)
         return path
 
     def _named(self, name: str) -> Path:

@@ -20,11 +20,40 @@ class Environment:
     variables: Mapping[str, str]
 
 
-def environment_of(context: SimpleNamespace | None, modules: Path | None) -> Environment:
-    """Return the environment of blocks: ours, or that of a virtual environment.
+@dataclass(frozen=True, slots=True)
+class VirtualEnvironment:
+    """The folders of a virtual environment, absolute: blocks run in another folder, and the program may change its own.
 
     Args:
-        context: What `venv.EnvBuilder.ensure_directories` returns: `env_dir`, `env_exe` and `bin_path` are read.
+        folder: The environment.
+        programs: Its programs.
+        python: Its interpreter.
+    """
+
+    folder: str
+    programs: str
+    python: str
+
+    @classmethod
+    def of_context(cls, context: SimpleNamespace) -> VirtualEnvironment:
+        """Read what `venv.EnvBuilder.ensure_directories` returned, whose paths may be relative.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            return cls(*map(os.path.abspath, (context.env_dir, context.bin_path, context.env_exe)))
+        except AttributeError as exc:
+            raise ValueError(
+                f"virtual_env_context has no {exc.name}; pass what venv.EnvBuilder().ensure_directories(...) returns"
+            ) from exc
+
+
+def environment_of(virtual: VirtualEnvironment | None, modules: Path | None) -> Environment:
+    """Return the environment of blocks: ours, or the virtual one.
+
+    Args:
+        virtual: Where to run instead of our own environment.
         modules: A folder whose modules the blocks may import.
     """
     variables = dict(os.environ)
@@ -32,13 +61,13 @@ def environment_of(context: SimpleNamespace | None, modules: Path | None) -> Env
     variables.setdefault("PYTHONIOENCODING", "utf-8")
     if modules is not None:
         _put_first(variables, "PYTHONPATH", str(modules))
-    if context is None:
+    if virtual is None:
         return Environment(sys.executable or "python3", variables)
-    # What activating it does. Absolute, because blocks run in another folder.
-    variables["VIRTUAL_ENV"] = os.path.abspath(context.env_dir)
+    # What activating it does.
+    variables["VIRTUAL_ENV"] = virtual.folder
     variables.pop("PYTHONHOME", None)
-    _put_first(variables, "PATH", os.path.abspath(context.bin_path))
-    return Environment(os.path.abspath(context.env_exe), variables)
+    _put_first(variables, "PATH", virtual.programs)
+    return Environment(virtual.python, variables)
 
 
 def _put_first(variables: dict[str, str], name: str, folder: str) -> None:

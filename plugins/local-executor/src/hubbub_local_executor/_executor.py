@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from hubbub_core.code_executor import CodeBlock, CodeExecutor
 from hubbub_registry import Component
 
-from ._code_files import CodeFiles, NotInWorkspaceError
-from ._environment import Environment, environment_of, uv_command
+from ._code_files import CodeFiles, NotInWorkspaceError, write_whole
+from ._environment import Environment, VirtualEnvironment, environment_of, uv_command
 from ._functions import Function, FunctionsModule
 from ._languages import LANGUAGES
 from ._process import ProcessGroups
@@ -94,8 +94,8 @@ class LocalCommandLineCodeExecutor(CodeExecutor, Component[LocalCommandLineCodeE
             blocks use its interpreter, shell blocks find its programs first.
 
     Raises:
-        ValueError: `timeout` is below 1, `functions_module` is no identifier, `work_dir` is a file, or the source code
-            of a function cannot be had.
+        ValueError: `timeout` is below 1, `functions_module` is no identifier, `work_dir` is a file, the source code of
+            a function cannot be had, or `virtual_env_context` lacks a path.
     """
 
     component_provider_override: ClassVar[str] = "hubbub_local_executor.LocalCommandLineCodeExecutor"
@@ -133,7 +133,8 @@ class LocalCommandLineCodeExecutor(CodeExecutor, Component[LocalCommandLineCodeE
         self._timeout = timeout
         self._module = FunctionsModule(functions_module, functions)
         self._cleanup_temp_files = cleanup_temp_files
-        self._virtual_env_context = virtual_env_context
+        context = virtual_env_context
+        self._virtual_environment = None if context is None else VirtualEnvironment.of_context(context)
         self._given_work_dir = None if work_dir is None else Path(work_dir)
         if self._given_work_dir is not None:
             _check_work_dir(self._given_work_dir)
@@ -249,7 +250,7 @@ class LocalCommandLineCodeExecutor(CodeExecutor, Component[LocalCommandLineCodeE
 
     async def _execute(self, code_blocks: Sequence[CodeBlock], run: _Run) -> None:
         folder = self._made_folder()
-        environment = environment_of(self._virtual_env_context, folder if self.functions else None)
+        environment = environment_of(self._virtual_environment, folder if self.functions else None)
         if self.functions:
             async with self._setting_up:
                 await self._set_up_functions(folder, environment)
@@ -303,7 +304,7 @@ class LocalCommandLineCodeExecutor(CodeExecutor, Component[LocalCommandLineCodeE
 
     async def _set_up_functions(self, folder: Path, environment: Environment) -> None:
         # Every time: a block may have written over it.
-        (folder / f"{self.functions_module}.py").write_bytes(self._module.text.encode())
+        write_whole(folder / f"{self.functions_module}.py", self._module.text.encode())
         if self._set_up_in == folder:
             return
         if self._module.packages:
@@ -348,7 +349,7 @@ class LocalCommandLineCodeExecutor(CodeExecutor, Component[LocalCommandLineCodeE
         """Dump what the documented configuration holds: not the functions, and not the virtual environment."""
         if self.functions:
             _LOGGER.info("The functions %s are not part of the configuration", self.functions)
-        if self._virtual_env_context is not None:
+        if self._virtual_environment is not None:
             _LOGGER.info("The virtual environment is not part of the configuration")
         return LocalCommandLineCodeExecutorConfig(
             timeout=self._timeout,

@@ -88,7 +88,8 @@ class BlockProcess(asyncio.SubprocessProtocol):
         _settle(self._exited)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # Comes after the exit and the end of both streams.
+        # Comes after the exit and the end of both streams; the transport warns unless it is closed nevertheless.
+        self._running.close()
         _settle(self._closed)
 
     @property
@@ -148,15 +149,9 @@ class BlockProcess(asyncio.SubprocessProtocol):
     @property
     def group_is_alive(self) -> bool:
         """Whether the process, or anything that it started in its group, still runs."""
-        if sys.platform == "win32":
-            return self._running.get_returncode() is None
-        try:
-            os.killpg(self._running.get_pid(), 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
+        if self._running.get_returncode() is None:
             return True
-        return True
+        return sys.platform != "win32" and _has_members(self._running.get_pid())
 
     def kill(self) -> None:
         """End the whole group at once, without waiting."""
@@ -172,6 +167,32 @@ class BlockProcess(asyncio.SubprocessProtocol):
         except (ProcessLookupError, PermissionError):
             # Gone already; or, on macOS, nothing but members that are dead and not yet reaped.
             pass
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # What is dead still counts until it is reaped, which in a container without an init process nobody does.
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return True
+    return any(_is_living_member(name, group) for name in processes)
+
+
+def _is_living_member(process: str, group: int) -> bool:
+    try:
+        stat = Path("/proc", process, "stat").read_bytes()
+    except OSError:
+        # It ended between the two looks.
+        return False
+    # After the name, which is in brackets and may hold anything: state, parent, group.
+    state, _, of_group = stat.rpartition(b")")[2].split()[:3]
+    return int(of_group) == group and state not in (b"Z", b"X")
 
 
 def _settle(future: asyncio.Future[None]) -> None:
