@@ -18,6 +18,7 @@ from contextvars import Context, copy_context
 from typing import Any, Final
 
 from . import _event_log as event_log
+from ._admission import admit
 from ._agent import Agent
 from ._agent_id import AgentId
 from ._constants import ROOT_LOGGER_NAME
@@ -28,6 +29,7 @@ from ._intervention_chain import INTERVENING, InterventionChain
 from ._message_context import MessageContext
 from ._message_handler_context import CURRENT_AGENT
 from ._observers import notify_finished, notify_started
+from ._standby import Standby
 from ._subscription_index import SubscriptionIndex
 from ._unhandled_errors import UnhandledErrors
 from ._waiters import Waiters
@@ -68,6 +70,7 @@ class Dispatcher:
         self._context = copy_context()
         """What every handler's context is a copy of."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._standby: Standby | None = None
         self._burst = 0
         # Woken when the last outstanding message is finished or the dispatcher stops,
         self._idle_waiters = Waiters()
@@ -90,6 +93,7 @@ class Dispatcher:
         if self._loop is not loop:
             self._forget_loop()
             self._loop = loop
+            self._standby = Standby(loop)
         self._take_context()
         self.running = True
         # A pump that the last stop found held by an intervention goes on by itself.
@@ -135,6 +139,22 @@ class Dispatcher:
         elif self._change_waiters:
             self._change_waiters.wake()
 
+    def hasten(self) -> None:
+        """Begin the delivery of the message just submitted here and now, if a pump stands by and nothing is before it.
+
+        For a sender that is going to wait anyway: the step of the pump takes place within the sender's, and ends when
+        the handler does, or waits. As the pump stands by no more then, such steps do not pile up.
+        """
+        standby = self._standby
+        if (
+            standby is not None
+            and standby.step is not None
+            and len(self._queue) == 1
+            and self._burst < _BURST
+            and self.running
+        ):
+            standby.wake()
+
     def _take_context(self) -> None:
         context = copy_context()
         context.run(CURRENT_AGENT.set, None)
@@ -178,8 +198,22 @@ class Dispatcher:
     async def _run_pump(self) -> None:
         task = _current_task()
         queue = self._queue
+        standby = self._standby
+        assert standby is not None  # made at the start
         # Messages may be queued after a stop that a handler here has called: they wait for the next start.
-        while queue and self.running:
+        while self.running:
+            if not queue:
+                # For one round of the loop: who sends a message often sends the next as soon as it is answered.
+                try:
+                    hastened = await standby
+                except asyncio.CancelledError:
+                    self._replace_pump(task)
+                    raise
+                if not queue:
+                    break
+                if not hastened:
+                    self._burst = 0
+                continue
             if self._burst >= _BURST:
                 # A new task begins after everything else that is ready now.
                 self._start_pump()
@@ -202,7 +236,7 @@ class Dispatcher:
         """Pass a message through the interventions and deliver it to all its recipients."""
         if isinstance(envelope, Broadcast):
             if envelope.rest is None:
-                if envelope.cancelled or not await self._intervene(envelope):
+                if envelope.cancelled or not await self._admit(envelope):
                     self._finish(envelope)
                     return
                 self._address(envelope)
@@ -218,7 +252,7 @@ class Dispatcher:
                     self._queue.appendleft(envelope)
                     return
         elif isinstance(envelope, DirectMessage):
-            if envelope.cancelled or not await self._intervene(envelope):
+            if envelope.cancelled or not await self._admit(envelope):
                 self._finish(envelope)
                 return
             await self._deliver(envelope, envelope.recipient, _current_task())
@@ -279,8 +313,6 @@ class Dispatcher:
             raise
         except BaseException as exc:
             error = exc
-        if shared and _is_marked(before, task):
-            self._give_up_task(envelope, task)
         if error is None:
             if isinstance(envelope, DirectMessage):
                 if envelope.logged:
@@ -290,6 +322,8 @@ class Dispatcher:
             self._settle_error(envelope, recipient, error)
         if observers:
             notify_finished(observers, recipient, message, context, error)
+        if shared and _is_marked(before, task):
+            self._give_up_task(envelope, task)
         self._finish_one(envelope)
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise error
@@ -343,61 +377,17 @@ class Dispatcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # Interventions.
-
-    async def _intervene(self, envelope: Envelope) -> bool:
+    async def _admit(self, envelope: Envelope) -> bool:
         """Pass a message through the interventions. Return whether it is to be delivered; settle it if not."""
         if self._interventions is None:
             return True
         task = _current_task()
-        CURRENT_AGENT.set(None)
-        token = INTERVENING.set(True)
-        passing = self._pass(envelope)
         try:
-            try:
-                awaited = passing.send(None)
-            except StopIteration:
-                pass
-            else:
-                # Now that it waits, `envelope.cancel()` can reach it.
-                envelope.add_task(task)
-                await resume(passing, awaited)
-        except GeneratorExit:
-            raise
-        except BaseException as exc:
-            # BaseException: an intervention may refuse with one, as the denial of a tool call does.
-            self._refuse(envelope, exc)
-            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
-                raise
-        else:
-            return not envelope.cancelled
+            return await admit(envelope, self._interventions, task)
         finally:
-            envelope.tasks = ()
-            INTERVENING.reset(token)
             if task.cancelling():
                 # The cancellation was for this message only, but it stays with the task.
                 self._replace_pump(task)
-        return False
-
-    async def _pass(self, envelope: Envelope) -> None:
-        assert self._interventions is not None
-        if isinstance(envelope, DirectMessage):
-            passed = await self._interventions.on_send(envelope.message, envelope.context, envelope.recipient)
-        else:
-            passed = await self._interventions.on_publish(envelope.message, envelope.context)
-        envelope.message = passed
-
-    def _refuse(self, envelope: Envelope, error: BaseException) -> None:
-        """Settle a message that did not pass the interventions."""
-        context = envelope.context
-        if isinstance(error, MessageDroppedException):
-            receiver = envelope.recipient if isinstance(envelope, DirectMessage) else context.topic_id
-            kind = "DIRECT" if isinstance(envelope, DirectMessage) else "PUBLISH"
-            event_log.log_dropped(envelope.message, context.sender, receiver, kind)
-        elif isinstance(envelope, Broadcast) and not isinstance(error, asyncio.CancelledError):
-            logger.error("An intervention handler failed, the published message is dropped: %r", error, exc_info=error)
-        if isinstance(envelope, DirectMessage):
-            envelope.fail(error)
 
     # The books.
 

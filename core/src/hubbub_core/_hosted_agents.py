@@ -24,7 +24,7 @@ AgentFactory = Callable[[], "Agent | Awaitable[Agent]"]
 class HostedType:
     """One registered agent type and its instances by key."""
 
-    __slots__ = ("expected_class", "factory", "in_making", "instance_class", "instances", "name")
+    __slots__ = ("expected_class", "factory", "in_making", "instance_class", "instances", "known_class", "name")
 
     def __init__(self, name: str, factory: AgentFactory | None, expected_class: type[Any] | None) -> None:
         self.name = name
@@ -32,6 +32,8 @@ class HostedType:
         """None for a type that consists of registered instances only."""
         self.expected_class = expected_class
         self.instance_class: type[Any] | None = None
+        self.known_class: type[Any] | None = None
+        """What the factory made last and need not be looked at again: asking for a protocol's class takes its time."""
         self.instances: dict[str, Agent] = {}
         self.in_making: dict[str, AgentInMaking] = {}
         """Agents whose asynchronous factory is still at work: everybody who needs one waits for the same."""
@@ -152,18 +154,24 @@ class HostedAgents:
             raise AgentHasNoInstanceError(str(agent_id))
         token = INSTANTIATION.set((self._runtime, agent_id))
         try:
-            made = hosted.factory()
+            made: Any = hosted.factory()
         finally:
             INSTANTIATION.reset(token)
-        if isinstance(made, Awaitable):
-            self._finish_making(hosted, agent_id, made)
-            return None
-        if isinstance(made, BaseAgent) and getattr(made, "_id", None) is agent_id:
+        if type(made) is not hosted.known_class:
+            if isinstance(made, Awaitable):
+                self._finish_making(hosted, agent_id, made)
+                return None
+            if not isinstance(made, BaseAgent):
+                self._finish_making(hosted, agent_id, _already(made))
+                return None
             self._check_class(hosted, made)
-            hosted.instances[key] = made
-            return made
-        self._finish_making(hosted, agent_id, _already(made))
-        return None
+            hosted.known_class = type(made)
+        # A factory may hand out an agent that was made for another id, or for none.
+        if getattr(made, "_id", None) is not agent_id:
+            self._finish_making(hosted, agent_id, _already(made))
+            return None
+        agent = hosted.instances[key] = made
+        return agent
 
     async def get(self, agent_id: AgentId) -> Agent:
         """Return an agent, made if it does not exist yet; errors as `get_nowait`."""

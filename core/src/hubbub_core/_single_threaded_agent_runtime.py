@@ -69,7 +69,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             InterventionChain(intervention_handlers) if intervention_handlers else None,
             self._errors,
         )
-        self._tracing = runtime_tracing(tracer_provider)
+        self._tracing = runtime_tracing(tracer_provider, self._agents)
         if self._tracing is not None:
             self.add_observer(self._tracing)
         self._serializers = SerializationRegistry()
@@ -126,6 +126,7 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             envelope.logged = True
             event_log.log_sent(message, sender, recipient)
         self._dispatcher.submit(envelope)
+        self._dispatcher.hasten()
         try:
             return await envelope.future
         except asyncio.CancelledError:

@@ -42,7 +42,10 @@ class SubscriptionIndex:
         self._prefix_lengths: dict[int, int] = {}
         self._others: dict[str, tuple[int, Subscription]] = {}
         self._next_number = 0
-        self._cache: dict[tuple[str, str], tuple[AgentId, ...]] = {}
+        # Counts additions and removals. An answer holds for the version it was found in: to forget all of them at once
+        # would hold up the loop for every topic in the cache.
+        self._version = 0
+        self._cache: dict[tuple[str, str], tuple[int, tuple[AgentId, ...]]] = {}
 
     def add(self, subscription: Subscription) -> None:
         """Add a subscription.
@@ -71,7 +74,7 @@ class SubscriptionIndex:
                 self._prefix_lengths[len(topic)] = self._prefix_lengths.get(len(topic), 0) + 1
         self._by_id[subscription_id] = (number, subscription)
         self._next_number += 1
-        self._cache.clear()
+        self._version += 1
 
     def remove(self, subscription_id: str) -> None:
         """Remove a subscription.
@@ -95,7 +98,7 @@ class SubscriptionIndex:
                     self._prefix_lengths[len(topic)] -= 1
                     if not self._prefix_lengths[len(topic)]:
                         del self._prefix_lengths[len(topic)]
-        self._cache.clear()
+        self._version += 1
 
     def subscriptions(self) -> list[Subscription]:
         """Return all subscriptions in the order they were added."""
@@ -104,16 +107,17 @@ class SubscriptionIndex:
     def recipients(self, topic_id: TopicId) -> tuple[AgentId, ...]:
         """Return the subscribed agents, each once, in the order their subscriptions were added."""
         key = (topic_id.type, topic_id.source)
-        recipients = self._cache.get(key)
-        if recipients is None:
-            recipients = self._match(topic_id)
-            # A subscription of another class may answer differently next time; a topic without subscribers costs
-            # little to look up again, and there is no end of such topics.
-            if recipients and not self._others:
-                if len(self._cache) >= _CACHED_TOPICS:
-                    # The oldest goes: plain first-in first-out, since a hit must not cost a reordering.
-                    del self._cache[next(iter(self._cache))]
-                self._cache[key] = recipients
+        known = self._cache.get(key)
+        if known is not None and known[0] == self._version:
+            return known[1]
+        recipients = self._match(topic_id)
+        # A subscription of another class may answer differently next time; a topic without subscribers costs little to
+        # look up again, and there is no end of such topics.
+        if recipients and not self._others:
+            if known is None and len(self._cache) >= _CACHED_TOPICS:
+                # The oldest goes: plain first-in first-out, since a hit must not cost a reordering.
+                del self._cache[next(iter(self._cache))]
+            self._cache[key] = (self._version, recipients)
         return recipients
 
     def _match(self, topic_id: TopicId) -> tuple[AgentId, ...]:

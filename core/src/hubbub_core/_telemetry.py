@@ -6,12 +6,14 @@ OpenTelemetry is never imported here: a tracer can only have been set up by a pr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
+
+_T = TypeVar("_T")
 
 SYSTEM = "autogen"
 """Value of `gen_ai.system` that existing dashboards look for (spec: newer N-030)."""
@@ -54,15 +56,24 @@ def trace_tool_span(
     Yields:
         The span. An exception is recorded on it and travels on.
     """
-    attributes = {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.system": SYSTEM,
-        "gen_ai.tool.name": tool_name,
-        "gen_ai.tool.description": tool_description,
-        "gen_ai.tool.call.id": tool_call_id,
-    }
+    attributes = _tool_attributes(tool_name, tool_description, tool_call_id)
     with _span(f"execute_tool {tool_name}", "INTERNAL", attributes, tracer, parent) as span:
         yield span
+
+
+def trace_tool_stream(
+    stream: AsyncGenerator[_T, None],
+    tool_name: str,
+    *,
+    tool_description: str | None = None,
+    tool_call_id: str | None = None,
+) -> AsyncGenerator[_T, None]:
+    """Trace a tool that streams: one span like that of `trace_tool_span`, for all of `stream`.
+
+    The span is the current one while the tool works, not while its consumer does something between two items.
+    """
+    attributes = _tool_attributes(tool_name, tool_description, tool_call_id)
+    return _traced_stream(stream, f"execute_tool {tool_name}", "INTERNAL", attributes)
 
 
 @contextmanager
@@ -98,6 +109,16 @@ def trace_invoke_agent_span(
     attributes = _agent_attributes("invoke_agent", agent_name, agent_id, agent_description)
     with _span(f"invoke_agent {agent_name}", "CLIENT", attributes, tracer, parent) as span:
         yield span
+
+
+def _tool_attributes(name: str, description: str | None, call_id: str | None) -> Mapping[str, str | None]:
+    return {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.system": SYSTEM,
+        "gen_ai.tool.name": name,
+        "gen_ai.tool.description": description,
+        "gen_ai.tool.call.id": call_id,
+    }
 
 
 def _agent_attributes(
@@ -141,3 +162,34 @@ def _span(
         except Exception as error:
             span.set_attribute("error.type", type(error).__name__)
             raise
+
+
+async def _traced_stream(
+    stream: AsyncGenerator[_T, None], name: str, kind: str, attributes: Mapping[str, str | None]
+) -> AsyncGenerator[_T, None]:
+    async with aclosing(stream):
+        if not _tracing(None):
+            async for item in stream:
+                yield item
+            return
+        from opentelemetry import trace
+
+        given = {key: value for key, value in attributes.items() if value is not None}
+        span = trace.get_tracer(TRACER_NAME).start_span(name, kind=trace.SpanKind[kind], attributes=given)
+        try:
+            while True:
+                # Entered and left within one step: a generator has no context of its own, and its last step may run in
+                # another task than its first.
+                with trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
+                    try:
+                        item = await anext(stream)
+                    except StopAsyncIteration:
+                        return
+                yield item
+        except Exception as error:
+            span.record_exception(error)
+            span.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            span.end()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class FunctionCall:
-    """A call of a function that a model asks for (spec: 001 L2133)."""
+    """A call of a function that a model asks for."""
 
     id: str
     """Names this call; its result carries the same id."""

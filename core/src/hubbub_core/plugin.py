@@ -8,7 +8,7 @@ from hubbub_registry import CommandSpec, ComponentSpec, hookimpl
 @hookimpl
 def hubbub_commands() -> list[CommandSpec]:
     return [
-        CommandSpec(name="run", summary="run a hub file with a task", by="hubbub_core.hub.run_command.configure"),
+        CommandSpec(name="run", summary="run a hub, agent or team file", by="hubbub_core.hub.run_command.configure"),
         CommandSpec(name="graph", summary="draw a hub file as Mermaid", by="hubbub_core.hub.graph_command.configure"),
         CommandSpec(
             name="schema", summary="print the JSON Schema of hub files", by="hubbub_core.hub.schema_command.configure"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from hubbub_core.models import (
     UserMessage,
 )
 from hubbub_core.models.replay import ReplayChatCompletionClient
+from hubbub_core.tools import Tool, ToolSchema
 
 CALL = AssistantMessage(content=[FunctionCall(id="1", arguments="{}", name="f")], source="assistant")
 RESULT = FunctionExecutionResultMessage(
@@ -91,6 +94,29 @@ async def test_without_a_limit_the_window_of_the_model_counts() -> None:
     context = TokenLimitedChatCompletionContext(TinyClient([]))
 
     assert await filled(context, [user("a"), user("b"), user("c")]) == [user("a"), user("c")]
+
+
+async def test_token_limit_shows_what_taking_out_one_by_one_leaves_with_few_counts() -> None:
+    class Counting(ReplayChatCompletionClient):
+        counts = 0
+
+        def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+            self.counts += 1
+            return super().count_tokens(messages, tools=tools)
+
+    messages: list[LLMMessage] = [UserMessage(content="x " * (number % 7), source="u") for number in range(1_000)]
+    for limit in (1, 2, 50, 51, 1_000, 10_000):
+        client = Counting([])
+        context = TokenLimitedChatCompletionContext(client, token_limit=limit, initial_messages=messages)
+
+        shown = await context.get_messages()
+
+        left = list(messages)
+        while left and client.count_tokens(left) > limit:
+            client.counts -= 1
+            left.pop(len(left) // 2)
+        assert shown == left
+        assert client.counts < 15
 
 
 async def test_token_limit_does_not_begin_with_results() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from hubbub_core import CacheStore, FunctionCall, InMemoryStore
+from hubbub_core import CacheStore, CancellationToken, FunctionCall, InMemoryStore
 from hubbub_core.models import ChatCompletionClient, CreateResult, RequestUsage, SystemMessage, UserMessage
 from hubbub_core.models.cache import CHAT_CACHE_VALUE_TYPE, ChatCompletionCache
 from hubbub_core.models.replay import ReplayChatCompletionClient
@@ -42,6 +42,10 @@ class Answer(BaseModel):
 
 class Other(BaseModel):
     number: int
+
+
+def count(text: str) -> int:
+    return len(text)
 
 
 def make(*answers: str | CreateResult, store: Any = None) -> tuple[ChatCompletionCache, ReplayChatCompletionClient]:
@@ -168,12 +172,72 @@ async def test_entry_that_makes_no_sense_is_a_miss(entry: Any) -> None:
     assert (await stream(cache))[0] == "fresh "
 
 
+async def test_hit_ignores_a_cancelled_token() -> None:
+    cache, _ = make("one")
+    await cache.create(ASK)
+    token = CancellationToken()
+    token.cancel()
+
+    assert (await cache.create(ASK, cancellation_token=token)).content == "one"
+    items = [item async for item in cache.create_stream(ASK, cancellation_token=token)]
+    assert [item if isinstance(item, str) else item.content for item in items] == ["one", "one"]
+
+
+async def test_every_argument_reaches_the_client() -> None:
+    cache, client = make("one", "two")
+    tool = FunctionTool(count, "Count.")
+    token = CancellationToken()
+    arguments: dict[str, Any] = {
+        "tools": [tool],
+        "tool_choice": tool,
+        "json_output": Answer,
+        "extra_create_args": {"temperature": 0},
+        "cancellation_token": token,
+    }
+
+    await cache.create(ASK, **arguments)
+    assert [item async for item in cache.create_stream([*ASK, *ASK], **arguments)]
+
+    assert client.create_calls == [{"messages": ASK, **arguments}, {"messages": [*ASK, *ASK], **arguments}]
+
+
 async def test_changing_a_result_does_not_change_the_cache() -> None:
     cache, _ = make("one")
     first = await cache.create(ASK)
 
     first.content = "spoilt"
 
+    assert (await cache.create(ASK)).content == "one"
+
+
+async def test_changing_the_calls_of_a_hit_does_not_change_the_cache() -> None:
+    call = FunctionCall(id="1", arguments="{}", name="f")
+    calls = CreateResult(finish_reason="function_calls", content=[call], usage=RequestUsage(1, 1), cached=False)
+    cache, _ = make(calls)
+    await cache.create(ASK)
+
+    for hit in (await cache.create(ASK), (await stream(cache))[-1]):
+        assert isinstance(hit, CreateResult)
+        assert isinstance(hit.content, list)
+        hit.content.clear()
+
+    assert (await cache.create(ASK)).content == [call]
+
+
+async def test_client_and_cache_close_the_client_and_leave_the_store_alone() -> None:
+    closed: list[str] = []
+
+    class Closing(ReplayChatCompletionClient):
+        async def close(self) -> None:
+            closed.append("client")
+
+    store: InMemoryStore[CHAT_CACHE_VALUE_TYPE] = InMemoryStore[CHAT_CACHE_VALUE_TYPE]()
+    cache = ChatCompletionCache(Closing(["one"]), store)
+    await cache.create(ASK)
+
+    await cache.close()
+
+    assert closed == ["client"]
     assert (await cache.create(ASK)).content == "one"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from contextlib import aclosing
 
@@ -338,3 +341,91 @@ async def test_any_text_is_answered_the_same_way_every_time(text: str, limit: in
     assert isinstance(last, CreateResult)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == last.content == first.content
     assert len(pieces) <= limit + 1
+
+
+def long_prompt(paragraphs: int) -> list[LLMMessage]:
+    text = "\n\n".join(f"Nothing of note happens in room {number}, said the guide." for number in range(paragraphs))
+    ask = "Question: Which port does the server use?"
+    return [UserMessage(content=f"[1] log.md\n{text}\n\nThe server uses port 8080.\n\n{ask}", source="user")]
+
+
+async def test_long_prompt_does_not_hold_up_the_loop() -> None:
+    client = ExtractiveChatCompletionClient(announce=False)
+    pauses: list[float] = []
+
+    async def others() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            pauses.append(time.perf_counter() - last)
+            last = time.perf_counter()
+
+    heart = asyncio.create_task(others())
+    begin = time.perf_counter()
+
+    result = await client.create(long_prompt(10_000))
+
+    took = time.perf_counter() - begin
+    await asyncio.sleep(0)
+    heart.cancel()
+    assert result.content == "[1] log.md\n> The server uses port 8080."
+    # Relative, for machines of any speed and load; measured, a pause is below 20 ms.
+    assert max(pauses) < took / 3
+
+
+async def test_long_and_short_prompts_are_answered_alike_every_time() -> None:
+    client = ExtractiveChatCompletionClient()
+    short = (await client.create(long_prompt(1))).content
+
+    answers = await asyncio.gather(*(client.create(long_prompt(2_000)) for _ in range(4)))
+
+    assert {answer.content for answer in answers} == {short}
+
+
+@pytest.mark.parametrize("by_token", [True, False])
+async def test_cancelling_ends_the_reading_of_a_long_prompt(by_token: bool) -> None:
+    token = CancellationToken()
+    client = ExtractiveChatCompletionClient()
+    task = asyncio.create_task(client.create(long_prompt(20_000), cancellation_token=token))
+    await asyncio.sleep(0.01)
+
+    token.cancel() if by_token else task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert client.total_usage() == RequestUsage(0, 0)
+
+
+async def test_sentences_of_an_endless_paragraph_are_found() -> None:
+    filler = "Nothing of note happens in the hall, said the guide. " * 3_000
+    begin = time.perf_counter()
+
+    answer = await ask("Which port does the server use?", f"[1] log.md\n{filler}The server uses port 8080. {filler}")
+
+    assert answer == "[1] log.md\n> The server uses port 8080."
+    assert time.perf_counter() - begin < 20
+
+
+def test_answer_is_the_same_in_every_process() -> None:
+    """Sets of words have another order with every seed of the hash function."""
+    code = f"""
+import asyncio
+from hubbub_core.models import UserMessage
+from hubbub_core.models.extractive import ExtractiveChatCompletionClient
+ask = [UserMessage(content={GUIDE!r} + "Question: Which port and colours does the server use?", source="u")]
+print(asyncio.run(ExtractiveChatCompletionClient().create(ask)).content)
+"""
+
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+
+    assert len(answers) == 1
+    assert "[1] docs/guide.md" in answers.pop()

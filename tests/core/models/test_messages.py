@@ -6,16 +6,18 @@ import json
 import subprocess
 import sys
 import warnings
+from importlib.resources import files
 from typing import get_args
 
 import pytest
 from PIL import Image as PILImage
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hubbub_core import FunctionCall, Image
 from hubbub_core.models import (
     AssistantMessage,
     ChatCompletionClient,
+    ChatCompletionTokenLogprob,
     CreateResult,
     FinishReasons,
     FunctionExecutionResult,
@@ -75,6 +77,40 @@ def test_image_adds_an_empty_schema_to_user_messages() -> None:
     assert schema["properties"]["content"]["anyOf"][1]["items"] == {"anyOf": [{"type": "string"}, {}]}
 
 
+def test_schemas_have_the_documented_properties_in_their_order() -> None:
+    shapes: dict[type[BaseModel], tuple[list[str], list[str]]] = {
+        SystemMessage: (["content", "type"], ["content"]),
+        UserMessage: (["content", "source", "type"], ["content", "source"]),
+        AssistantMessage: (["content", "thought", "source", "type"], ["content", "source"]),
+        FunctionExecutionResult: (["content", "name", "call_id", "is_error"], ["content", "name", "call_id"]),
+        FunctionExecutionResultMessage: (["content", "type"], ["content"]),
+        CreateResult: (
+            ["finish_reason", "content", "usage", "cached", "logprobs", "thought"],
+            ["finish_reason", "content", "usage", "cached"],
+        ),
+        ChatCompletionTokenLogprob: (["token", "logprob", "top_logprobs", "bytes"], ["token", "logprob"]),
+    }
+
+    for model, (properties, required) in shapes.items():
+        schema = model.model_json_schema()
+        assert (list(schema["properties"]), schema["required"]) == (properties, required)
+    info = TypeAdapter(ModelInfo).json_schema()
+    assert list(info["properties"]) == [
+        "vision",
+        "function_calling",
+        "json_output",
+        "family",
+        "structured_output",
+        "multiple_system_messages",
+    ]
+    assert info["required"] == list(info["properties"])[:-1]
+    assert list(AssistantMessage.model_json_schema()["$defs"]["FunctionCall"]["properties"]) == [
+        "id",
+        "arguments",
+        "name",
+    ]
+
+
 def test_create_result_prints_its_fields_in_the_documented_order() -> None:
     result = CreateResult(finish_reason="stop", content="Paris", usage=RequestUsage(15, 5), cached=False)
 
@@ -114,6 +150,10 @@ def test_every_family_constant_is_part_of_any() -> None:
         (ModelFamily.R1, None),
         (ModelFamily.UNKNOWN, None),
         ("something-new", None),
+        (ModelFamily.GPT_6, "openai"),
+        (ModelFamily.GEMINI_4, "gemini"),
+        (ModelFamily.CLAUDE_5_OPUS, "claude"),
+        (ModelFamily.MAGISTRAL, "mistral"),
     ],
 )
 def test_a_family_belongs_to_one_maker_or_none(family: str, is_of: str | None) -> None:
@@ -124,6 +164,15 @@ def test_a_family_belongs_to_one_maker_or_none(family: str, is_of: str | None) -
     }
 
     assert makers == ({is_of} if is_of else set())
+
+
+def test_families_of_the_makers_are_data() -> None:
+    data = json.loads(files("hubbub_core.models").joinpath("_families.json").read_text(encoding="utf-8"))
+    of_a_maker = {family for families in data["makers"].values() for family in families}
+    older_spellings = {"claude-3.7-sonnet", "claude-3.5-sonnet", "claude-3.5-haiku"}
+
+    assert of_a_maker - older_spellings == {*get_args(ModelFamily.ANY)} - {ModelFamily.R1, ModelFamily.UNKNOWN}
+    assert sum(len(families) for families in data["makers"].values()) == len(of_a_maker)
 
 
 def test_model_family_cannot_be_instantiated() -> None:
@@ -205,6 +254,24 @@ def test_importing_loads_nothing_heavier_than_pydantic(module: str) -> None:
         "openai",
         "langchain_core",
     }
+
+
+def test_images_load_pillow_only_when_there_is_one() -> None:
+    code = """
+import sys
+from hubbub_core import Image
+from hubbub_core.models import UserMessage
+from hubbub_core.memory import MemoryContent
+UserMessage.model_validate_json(UserMessage(content=["red"], source="user").model_dump_json())
+MemoryContent(content="red", mime_type="text/plain").model_dump_json()
+before = "PIL" in sys.modules
+Image.from_base64("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==")
+print(before, "PIL" in sys.modules)
+"""
+
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert out.split() == ["False", "True"]
 
 
 def test_importing_the_logging_module_does_not_load_pydantic() -> None:

@@ -92,6 +92,19 @@ async def test_reset_starts_again_without_usage() -> None:
     assert (await client.create(ASK)).content == "only"
 
 
+async def test_changing_a_given_answer_does_not_change_it_for_the_next_time() -> None:
+    call = FunctionCall(id="1", arguments="{}", name="f")
+    answer = CreateResult(finish_reason="function_calls", content=[call], usage=RequestUsage(1, 1), cached=False)
+    client = ReplayChatCompletionClient([answer])
+    given = await client.create([])
+    assert isinstance(given.content, list)
+
+    given.content.clear()
+    client.reset()
+
+    assert (await client.create([])).content == [call]
+
+
 async def test_create_calls_keep_the_messages_as_they_were_sent() -> None:
     client = ReplayChatCompletionClient(["a", "b"])
     messages = list(ASK)

@@ -7,12 +7,23 @@ import gc
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 from core_agents import Number, Scripted, add_agent
 
 import hubbub_core
-from hubbub_core import AgentId, CancellationToken, MessageContext, SingleThreadedAgentRuntime, TopicId
+from hubbub_core import (
+    AgentId,
+    CancellationToken,
+    MessageContext,
+    SingleThreadedAgentRuntime,
+    TopicId,
+    TypePrefixSubscription,
+    TypeSubscription,
+)
+
+SOAK = Path(__file__).parents[3] / "benchmarks" / "soak.py"
 
 PROGRAM = """
 import asyncio, sys
@@ -103,6 +114,67 @@ async def test_two_hundred_thousand_messages_leave_memory_flat() -> None:
 
     # What 5,000 messages leave behind, early and late: nothing that grows.
     assert abs(after - before) < 50_000
+
+
+def test_soak_of_all_kinds_of_messages_leaves_memory_flat() -> None:
+    """The benchmark itself, with fewer messages: cancellations, errors, chains, sessions, runtimes that come and go."""
+    command = [sys.executable, str(SOAK), "--messages", "200000", "--allowed", "1"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert "flat" in ran.stdout
+
+
+async def routing_calls(subscriptions: int, topics: int) -> tuple[int, int, int]:
+    """Count the calls of functions that an unmatched, then a matched publish, then one more subscription cost."""
+    runtime = SingleThreadedAgentRuntime()
+
+    async def handle(agent: Scripted, message: Any, ctx: MessageContext) -> None:
+        return None
+
+    await add_agent(runtime, "handle", handle)
+    for number in range(subscriptions):
+        await runtime.add_subscription(TypeSubscription(f"topic{number}", "handle"))
+        await runtime.add_subscription(TypePrefixSubscription(f"prefix{number % 10}-{number:09}:", "handle"))
+    runtime.start()
+    for number in range(topics):
+        await runtime.publish_message(Number(0), TopicId(f"topic{number % subscriptions}", str(number % 10)))
+        await runtime.publish_message(Number(0), TopicId("unknown", str(number)))
+    counts: list[int] = []
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    async def publish(topic: TopicId) -> None:
+        await runtime.publish_message(Number(0), topic)
+        await runtime.stop_when_idle()
+
+    for act in (
+        publish(TopicId("unknown", "new")),
+        publish(TopicId("topic1", "5")),
+        runtime.add_subscription(TypeSubscription("more", "handle")),
+    ):
+        await runtime.stop_when_idle()
+        runtime.start()
+        calls = 0
+        sys.setprofile(count)
+        await act
+        sys.setprofile(None)
+        counts.append(calls)
+        if not runtime._started:
+            runtime.start()
+    await runtime.stop()
+    return counts[0], counts[1], counts[2]
+
+
+async def test_routing_costs_the_same_with_ten_and_with_five_thousand_subscriptions() -> None:
+    small = await routing_calls(10, 20)
+    large = await routing_calls(5_000, 10_000)
+
+    # A full cache of topics takes a call or two more, to drop the oldest.
+    assert all(many <= few * 1.2 for few, many in zip(small, large, strict=True)), (small, large)
 
 
 async def test_lazily_made_agents_are_small() -> None:

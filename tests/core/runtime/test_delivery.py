@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from contextvars import ContextVar
 from typing import Any
@@ -273,7 +274,11 @@ async def test_handler_that_cancels_its_own_token_is_cancelled_at_its_next_wait(
 async def test_ten_thousand_nested_sends_neither_overflow_nor_block_the_loop(
     runtime: SingleThreadedAgentRuntime,
 ) -> None:
-    longest = 0.0
+    """Processor time, as the machine may be busy with other tests, and without the interpreter's garbage collector.
+
+    The collector has to look at ten thousand handlers that wait; how long is no matter of the runtime.
+    """
+    longest = collecting = 0.0
 
     async def nest(agent: Scripted, message: Number, ctx: MessageContext) -> int:
         if message.value == 0:
@@ -281,21 +286,137 @@ async def test_ten_thousand_nested_sends_neither_overflow_nor_block_the_loop(
         depth: int = await agent.send_message(Number(message.value - 1), AgentId("nest", str(message.value % 7)))
         return depth + 1
 
+    def collect(phase: str, info: dict[str, int]) -> None:
+        nonlocal collecting
+        collecting += time.thread_time() if phase == "stop" else -time.thread_time()
+
     async def watch() -> None:
         nonlocal longest
         while True:
-            before = time.perf_counter()
+            before = time.thread_time() - collecting
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            longest = max(longest, time.thread_time() - collecting - before)
 
     await add_agent(runtime, "nest", nest)
     watching = asyncio.create_task(watch())
-    depth = await asyncio.wait_for(runtime.send_message(Number(10_000), AgentId("nest", "x")), 60)
+    gc.callbacks.append(collect)
+    try:
+        depth = await asyncio.wait_for(runtime.send_message(Number(10_000), AgentId("nest", "x")), 60)
+    finally:
+        gc.callbacks.remove(collect)
     watching.cancel()
 
     assert depth == 10_000
-    # Generous: the machine may be busy with other tests.
-    assert longest < 0.5
+    assert longest < 0.05
+
+
+async def test_cancelling_the_first_of_ten_thousand_nested_sends_ends_them_all(
+    runtime: SingleThreadedAgentRuntime,
+) -> None:
+    deepest = asyncio.Event()
+    running = 0
+
+    async def nest(agent: Scripted, message: Number, ctx: MessageContext) -> None:
+        nonlocal running
+        running += 1
+        try:
+            if message.value == 0:
+                deepest.set()
+                await asyncio.Event().wait()
+            await agent.send_message(Number(message.value - 1), AgentId("nest", str(message.value % 7)))
+        finally:
+            running -= 1
+
+    await add_agent(runtime, "nest", nest)
+    sending = asyncio.create_task(runtime.send_message(Number(10_000), AgentId("nest", "x")))
+    await asyncio.wait_for(deepest.wait(), 60)
+    assert running == 10_001
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    await asyncio.wait_for(runtime.stop_when_idle(), 60)
+    runtime.start()
+
+    assert running == 0
+
+
+async def test_sends_one_after_another_share_a_task_and_let_others_run(runtime: SingleThreadedAgentRuntime) -> None:
+    tasks: set[Any] = set()
+    rounds = 0
+
+    async def note(agent: Scripted, message: Number, ctx: MessageContext) -> int:
+        tasks.add(asyncio.current_task())
+        return message.value
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    target = await add_agent(runtime, "note", note)
+    counting = asyncio.create_task(count_rounds())
+    sender = asyncio.current_task()
+    for value in range(1000):
+        assert await runtime.send_message(Number(value), target) == value
+        assert asyncio.current_task() is sender
+    counting.cancel()
+
+    assert sender not in tasks
+    assert len(tasks) < 10
+    assert rounds > 10
+
+
+async def test_send_waits_behind_what_was_published_before_even_if_the_runtime_was_idle(
+    runtime: SingleThreadedAgentRuntime,
+) -> None:
+    got: list[int] = []
+
+    async def note(agent: Scripted, message: Number, ctx: MessageContext) -> None:
+        got.append(message.value)
+
+    target = await add_agent(runtime, "note", note, "news")
+    for value in range(0, 30, 3):
+        await runtime.send_message(Number(value), target)
+        await runtime.publish_message(Number(value + 1), TopicId("news", "default"))
+        await runtime.send_message(Number(value + 2), target)
+
+    assert got == list(range(30))
+
+
+async def test_no_task_is_left_one_round_after_an_answer(runtime: SingleThreadedAgentRuntime) -> None:
+    async def note(agent: Scripted, message: Text, ctx: MessageContext) -> None:
+        return None
+
+    target = await add_agent(runtime, "note", note)
+    before = asyncio.all_tasks()
+    await runtime.send_message(Text("x"), target)
+    await asyncio.sleep(0)
+
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("by", ["send", "publish"])
+async def test_message_is_delivered_though_somebody_cancelled_all_idle_tasks(
+    runtime: SingleThreadedAgentRuntime, by: str
+) -> None:
+    got: list[str] = []
+
+    async def note(agent: Scripted, message: Text, ctx: MessageContext) -> None:
+        got.append(message.content)
+
+    target = await add_agent(runtime, "note", note, "news")
+    await runtime.send_message(Text("first"), target)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    if by == "send":
+        await asyncio.wait_for(runtime.send_message(Text("second"), target), 5)
+    else:
+        await runtime.publish_message(Text("second"), TopicId("news", "default"))
+    await asyncio.wait_for(runtime.stop_when_idle(), 5)
+    runtime.start()
+
+    assert got == ["first", "second"]
 
 
 async def test_endless_conversation_lets_other_tasks_run(runtime: SingleThreadedAgentRuntime) -> None:

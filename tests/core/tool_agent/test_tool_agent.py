@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -96,6 +97,16 @@ async def test_call_that_cannot_be_carried_out_raises(
     assert not isinstance(caught.value, Exception)
 
 
+def test_tool_exception_can_be_copied_and_printed() -> None:
+    error = ToolExecutionException(call_id="1", content="Error: no", name="f")
+
+    copied = copy.copy(error)
+
+    assert (copied.call_id, copied.content, copied.name) == ("1", "Error: no", "f")
+    assert str(copied) == "Error: no"
+    assert repr(copied) == "ToolExecutionException(call_id='1', content='Error: no', name='f')"
+
+
 async def test_loop_ends_with_the_answer_in_words(runtime: SingleThreadedAgentRuntime) -> None:
     calls = [call("double", '{"x": 1}', "a"), call("fail", "{}", "b"), call("gone", "{}", "c")]
     client = ReplayChatCompletionClient([calling(*calls, thought="let me see"), "done"])
@@ -162,6 +173,44 @@ async def test_call_that_an_intervention_refuses_becomes_an_error_the_model_sees
         ),
     ]
     assert messages[2] == AssistantMessage(content="sorry", source="me")
+
+
+async def test_reply_with_no_calls_at_all_ends_the_loop(runtime: SingleThreadedAgentRuntime) -> None:
+    client = ReplayChatCompletionClient([calling(), "never asked for"])
+
+    messages = await tool_agent_caller_loop(runtime, AGENT, client, ASK, TOOLS)
+
+    assert messages == [AssistantMessage(content=[], source="assistant")]
+
+
+async def test_error_of_a_call_that_a_tool_makes_itself_is_told_of_the_outer_call() -> None:
+    runtime = SingleThreadedAgentRuntime()
+
+    async def ask_another() -> str:
+        await runtime.send_message(call("fail", "{}", "inner"), AgentId("inner", "default"))
+        return "unreachable"
+
+    async def silent() -> None:
+        raise TimeoutError
+
+    await ToolAgent.register(runtime, "inner", lambda: ToolAgent("", TOOLS))
+    await ToolAgent.register(
+        runtime, "tools", lambda: ToolAgent("", [FunctionTool(ask_another, ""), FunctionTool(silent, "")])
+    )
+    runtime.start()
+    client = ReplayChatCompletionClient(
+        [calling(call("ask_another", "{}", "outer"), call("silent", "{}", "second")), "done"]
+    )
+
+    messages = await tool_agent_caller_loop(runtime, AGENT, client, ASK, TOOLS)
+    await runtime.stop()
+
+    assert messages[1] == FunctionExecutionResultMessage(
+        content=[
+            FunctionExecutionResult(content="Error: out of order", call_id="outer", is_error=True, name="ask_another"),
+            FunctionExecutionResult(content="Error: TimeoutError", call_id="second", is_error=True, name="silent"),
+        ]
+    )
 
 
 async def test_tools_are_those_that_were_given() -> None:

@@ -53,6 +53,28 @@ class InterpreterExecutor(CodeExecutor, Component[Config]):
         return cls()
 
 
+def test_schema_is_the_documented_one() -> None:
+    tool = PythonCodeExecutionTool(InterpreterExecutor())
+
+    assert tool.schema == {
+        "name": "CodeExecutor",
+        "description": "Execute Python code blocks.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "code": {
+                    "description": "The contents of the Python code block that should be executed",
+                    "title": "Code",
+                    "type": "string",
+                },
+            },
+            "required": ["code"],
+            "additionalProperties": False,
+        },
+        "strict": False,
+    }
+
+
 async def test_output_is_what_the_model_reads() -> None:
     tool = PythonCodeExecutionTool(InterpreterExecutor())
 

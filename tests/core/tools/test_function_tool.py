@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -379,6 +380,37 @@ class TestConfiguration:
 
         with allow("code"), pytest.raises(error, match=text):
             FunctionTool.load_component(dumped)
+
+    @pytest.mark.skipif(find_spec("autogen_core") is not None, reason="autogen_core itself is installed")
+    @pytest.mark.filterwarnings("ignore:\\n.*SECURITY")
+    @pytest.mark.parametrize(
+        ("imports", "annotation"),
+        [
+            ([{"module": "autogen_core", "imports": ["CancellationToken"]}], "CancellationToken"),
+            ([{"name": "autogen_core", "alias": "core"}], "core.CancellationToken"),
+            (["autogen_core"], "autogen_core.CancellationToken"),
+        ],
+    )
+    async def test_tool_saved_with_imports_of_the_documents_loads(self, imports: list[Any], annotation: str) -> None:
+        saved = {
+            "provider": "autogen_core.tools.FunctionTool",
+            "component_type": "tool",
+            "version": 1,
+            "component_version": 1,
+            "config": {
+                "source_code": f"async def twice(n: int, cancellation_token: {annotation}) -> int:\n    return n * 2\n",
+                "name": "twice",
+                "description": "Double.",
+                "global_imports": imports,
+                "has_cancellation_support": True,
+            },
+        }
+
+        with allow("code"):
+            tool: BaseTool[Any, Any] = BaseTool.load_component(saved)
+
+        assert await tool.run_json({"n": 2}, CancellationToken()) == 4
+        assert list(tool.schema["parameters"]["properties"]) == ["n"]
 
     def test_what_has_no_source_of_its_own_cannot_be_dumped(self) -> None:
         class Thing:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from hubbub_core import EVENT_LOGGER_NAME, CancellationToken, Image
 from hubbub_core.logging import ToolCallEvent
+from hubbub_core.tool_agent import ToolException
 from hubbub_core.tools import (
     BaseStreamTool,
     BaseTool,
@@ -189,6 +190,30 @@ class TestStaticWorkbench:
         result = await StaticWorkbench([FunctionTool(several, "")]).call_tool("several")
 
         assert text(result) == ("several", "one\n'two'", True)
+
+    async def test_whatever_ends_a_tool_by_itself_is_a_failure_of_the_tool(self) -> None:
+        async def silent() -> None:
+            raise TimeoutError
+
+        async def cancelled_inside() -> None:
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+        async def refused() -> None:
+            raise ToolException(call_id="inner", content="Error: not allowed", name="inner")
+
+        tools: list[BaseTool[Any, Any]] = [FunctionTool(each, "") for each in (silent, cancelled_inside, refused)]
+        bench = StaticStreamWorkbench(tools)
+
+        for name, message in (
+            ("silent", "TimeoutError"),
+            ("cancelled_inside", "CancelledError"),
+            ("refused", "Error: not allowed"),
+        ):
+            assert text(await bench.call_tool(name)) == (name, message, True)
+            (streamed,) = [item async for item in bench.call_tool_stream(name)]
+            assert text(streamed) == (name, message, True)
 
     async def test_override_changes_name_and_description_but_not_parameters(self) -> None:
         bench = workbench(double=ToolOverride(name="twice", description="Makes two."), absent=ToolOverride(name="x"))

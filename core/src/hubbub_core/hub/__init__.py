@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .component_run import ComponentRun as ComponentRun
+    from .component_run import InputEndedError as InputEndedError
     from .errors import AgentFailedError as AgentFailedError
     from .errors import HubFileError as HubFileError
     from .errors import HubRunError as HubRunError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .events import HubStarted as HubStarted
     from .events import PartProgress as PartProgress
     from .events import ResultArrived as ResultArrived
+    from .events import RunStarted as RunStarted
     from .hub import Hub as Hub
     from .python_agent import PythonAgent as PythonAgent
     from .schema import HubFile as HubFile
@@ -28,16 +31,19 @@ __all__ = [
     "AgentFinished",
     "AgentStarted",
     "ChunkArrived",
+    "ComponentRun",
     "Hub",
     "HubEvent",
     "HubFile",
     "HubFileError",
     "HubRunError",
     "HubStarted",
+    "InputEndedError",
     "PartFailedError",
     "PartProgress",
     "PythonAgent",
     "ResultArrived",
+    "RunStarted",
     "SourceError",
     "load_attribute",
 ]
@@ -47,16 +53,19 @@ _LAZY = {
     "AgentFinished": ".events",
     "AgentStarted": ".events",
     "ChunkArrived": ".events",
+    "ComponentRun": ".component_run",
     "Hub": ".hub",
     "HubEvent": ".events",
     "HubFile": ".schema",
     "HubFileError": ".errors",
     "HubRunError": ".errors",
     "HubStarted": ".events",
+    "InputEndedError": ".component_run",
     "PartFailedError": ".errors",
     "PartProgress": ".events",
     "PythonAgent": ".python_agent",
     "ResultArrived": ".events",
+    "RunStarted": ".events",
     "SourceError": ".source",
     "load_attribute": ".source",
 }

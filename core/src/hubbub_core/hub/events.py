@@ -22,6 +22,24 @@ class HubStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run of an agent or team file begins."""
+
+    kind: str
+    """`agent`, `team`."""
+
+    name: str
+    grants: tuple[str, ...]
+    resumed: bool
+    """Whether it goes on from a saved state."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as JSON data."""
+        about = {"event": "started", "kind": self.kind, "name": self.name}
+        return {**about, "grants": list(self.grants), "resumed": self.resumed}
+
+
+@dataclass(frozen=True, slots=True)
 class PartProgress:
     """A model, tool or shared part is being made ready, or reports how far it is."""
 
@@ -88,4 +106,4 @@ class ResultArrived:
         return {"event": "result", "agent": self.agent, "key": self.key, "result": self.result.model_dump(mode="json")}
 
 
-HubEvent = HubStarted | PartProgress | AgentStarted | AgentFinished | ChunkArrived | ResultArrived
+HubEvent = HubStarted | RunStarted | PartProgress | AgentStarted | AgentFinished | ChunkArrived | ResultArrived

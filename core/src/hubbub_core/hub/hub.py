@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from hubbub_core._adapted import AdaptedAgent, ExchangeAgent
 from hubbub_core._agent_id import AgentId
@@ -307,7 +307,7 @@ def as_agent(built: Any, description: str, publishes: str | None) -> BaseAgent:
     """
     if isinstance(built, BaseAgent):
         return built
-    if not isinstance(built, AdaptedAgent) and not _is_adapter(built):
+    if not isinstance(built, AdaptedAgent) and not is_adapter(built):
         built = adapt(built, to="agent")
     if isinstance(built, BaseAgent):
         return built
@@ -315,7 +315,8 @@ def as_agent(built: Any, description: str, publishes: str | None) -> BaseAgent:
     return ExchangeAgent(adapter, description, publishes)
 
 
-def _is_adapter(built: Any) -> bool:
+def is_adapter(built: Any) -> TypeGuard[AgentAdapter]:
+    """Tell whether what a component built implements `AgentAdapter`."""
     # Teams and graphs have a `run` too; an adapter is what declares itself one, or takes a task and a context.
     if not isinstance(built, AgentAdapter):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from .errors import HubFileError
 from .schema import HubFile, Variable
 
 _PLACEHOLDER = re.compile(r"\$\{(?P<kind>[a-z]+):(?P<name>[^}]*)\}")
+NEITHER = "neither a hub file, which begins with `hub: 1`, nor an agent or team file, which has a `provider`"
 _SECTIONS = ("models", "tools", "shared")
 
 
@@ -41,23 +43,39 @@ def read_hub_file(path: Path, settings: Mapping[str, str] | None = None) -> HubF
     return _Filler(path, file, values).fill()
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a YAML or JSON file that holds a mapping.
+
+    Raises:
+        HubFileError: It cannot be read, or holds something else. The text is one line and names the place.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise HubFileError(path, "no such file") from None
     except IsADirectoryError:
-        raise HubFileError(path, "is a folder; name the hub file in it") from None
+        raise HubFileError(path, "is a folder; name the file in it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise HubFileError(path, f"cannot be read: {error}") from None
     try:
-        document = yaml.safe_load(text)
+        # JSON may be indented with tabs, which YAML refuses.
+        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise HubFileError(path, f"not valid JSON at {where}: {error.msg}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         raise HubFileError(path, f"not valid YAML{place}: {problem}") from None
-    if not isinstance(document, dict) or "hub" not in document:
+    if not isinstance(document, dict):
+        raise HubFileError(path, NEITHER)
+    return document
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    document = read_document(path)
+    if "hub" not in document:
         raise HubFileError(path, "not a hub file; one begins with `hub: 1`")
     return document
 

@@ -1,4 +1,4 @@
-"""`hubbub run FILE --task TEXT`: run a hub file."""
+"""`hubbub run FILE --task TEXT`: run a hub file, or a component file of an agent or team."""
 
 from __future__ import annotations
 
@@ -10,36 +10,66 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hubbub_core._constants import ROOT_LOGGER_NAME
 from hubbub_registry import HubbubError
 from hubbub_registry.cli import CommandError
 
+from .errors import HubFileError
 from .events import ChunkArrived, HubEvent, ResultArrived
 from .hub import Hub
+from .reading import NEITHER, read_document
 from .schema import Renderer
 from .view import View, make_view
 
 EPILOG = """\
-examples:
+FILE is a hub file (`hub: 1`), or the component file of one agent or team, as dump_component() and
+AutoGen Studio write it (`provider: ...`).
+
+hub files:
   hubbub run examples/briefing/hub.yaml --task "How does Hubbub find plugins?"
   hubbub run hub.yaml --task "..." --set docs=~/notes --output briefing.md
   hubbub run hub.yaml --task "..." --model openai:gpt-4o-mini    (OPENAI_API_KEY, OPENAI_BASE_URL)
   hubbub run hub.yaml --task "..." --json | jq .
 
-The answer goes to standard output, progress to standard error. Exit status: 0 with an answer,
-2 when something is wrong, 130 after Ctrl-C."""
+agent and team files:
+  hubbub run team.json --task "Write a line about autumn."
+  hubbub run team.json --task "..." --allow code --allow process
+  hubbub run team.json --task "..." --state team.state     (Ctrl-C stops and saves)
+  hubbub run team.json --state team.state                  (goes on where it stopped)
+
+An agent's answer, or what a team's members say, goes to standard output, progress to standard error.
+Members that ask a human ask on standard error and read lines from standard input. Exit status: 0 with
+an answer, 2 when something is wrong, 130 after Ctrl-C."""
+
+HUB_SECONDS = 600.0
+"""How long the run of a hub file may take by default. A team that waits for a human has no such limit."""
 
 
 def configure(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Add the arguments of `hubbub run` and return what runs it."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("file", type=Path, metavar="FILE", help="hub file, YAML or JSON")
-    parser.add_argument("--task", required=True, metavar="TEXT", help="what the hub is asked to do")
+    parser.add_argument("file", type=Path, metavar="FILE", help="hub, agent or team file, YAML or JSON")
+    parser.add_argument("--task", metavar="TEXT", help="what is to be done; not needed where --state goes on")
     parser.add_argument(
+        "--model",
+        metavar="NAME[:ID]",
+        help="use this model: in place of a hub file's default model, of every model of an agent or team file",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help=f"give up after this time, downloads on a first start included (default: {HUB_SECONDS:g} for a hub file, "
+        "none for an agent or team)",
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer to a file")
+    parser.add_argument("--json", action="store_true", help="print events as JSON, one a line")
+    hubs = parser.add_argument_group("hub files only")
+    hubs.add_argument(
         "--set",
         action="append",
         default=[],
@@ -47,45 +77,68 @@ def configure(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace],
         metavar="NAME=VALUE",
         help="set a variable of the file (see its `set` section); may be repeated",
     )
-    parser.add_argument("--model", metavar="NAME[:ID]", help="use this model in place of the file's default model")
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=600.0,
-        metavar="SECONDS",
-        help="give up after this time, downloads on a first start included (default: 600)",
+    components = parser.add_argument_group("agent and team files only")
+    components.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="CAPABILITY",
+        help="grant what the file asks for: `code` (run code that it carries), `process` (start processes); "
+        "may be repeated",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer to a file")
-    parser.add_argument("--json", action="store_true", help="print events as JSON, one a line")
+    components.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="go on from this state if the file exists; write the state to it at the end, on Ctrl-C and on a timeout",
+    )
     return run
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    if not arguments.task.strip():
-        raise CommandError("--task is empty; say what the hub is asked to do")
+    if arguments.task is not None and not arguments.task.strip():
+        raise CommandError("--task is empty; say what is to be done")
     if not os.environ.get("HUBBUB_DEBUG"):
         # What agents raise is this command's last line; without a handler the log would print it with its traceback.
         logging.getLogger(ROOT_LOGGER_NAME).addHandler(logging.NullHandler())
-    output: Path | None = arguments.output
-    if output is not None and not output.resolve().parent.is_dir():
-        raise CommandError(f"--output {output}: there is no folder {output.resolve().parent}")
+    for option, path in (("--output", arguments.output), ("--state", arguments.state)):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise CommandError(f"{option} {path}: there is no folder {path.resolve().parent}")
     try:
-        hub = Hub.from_file(arguments.file, settings=parse_settings(arguments.settings), model=arguments.model)
-        hub.check()
-        return asyncio.run(_run(hub, arguments))
+        document = read_document(arguments.file)
+        if "hub" not in document and "provider" in document:
+            from .component_command import run_component
+
+            return run_component(document, arguments)
+        if "hub" not in document:
+            raise HubFileError(arguments.file, NEITHER)
+        return _run_hub(arguments)
     except HubbubError as error:
         raise CommandError(str(error)) from error
+
+
+def _run_hub(arguments: argparse.Namespace) -> int:
+    if arguments.task is None:
+        raise CommandError("--task TEXT is needed: what the hub is asked to do")
+    if arguments.allow:
+        raise CommandError("--allow is for agent and team files; a hub file has its own list, `grants`")
+    if arguments.state is not None:
+        raise CommandError("--state is for agent and team files; a hub's run cannot be resumed")
+    hub = Hub.from_file(arguments.file, settings=parse_settings(arguments.settings), model=arguments.model)
+    hub.check()
+    return asyncio.run(_run(hub, arguments))
 
 
 async def _run(hub: Hub, arguments: argparse.Namespace) -> int:
     writers = {name for name, agent in hub.file.agents.items() if agent.publishes == hub.file.result.topic}
     renderer: Renderer = hub.file.result.renderer
+    seconds: float = HUB_SECONDS if arguments.timeout is None else arguments.timeout
     view = make_view(as_json=arguments.json, silent=arguments.output is not None)
     texts: list[str] = []
     try:
         with view:
-            async with asyncio.timeout(arguments.timeout):
+            async with asyncio.timeout(seconds):
                 async with contextlib.aclosing(hub.run(arguments.task)) as events:
                     async for event in events:
                         _show(view, event, writers, renderer)
@@ -95,8 +148,7 @@ async def _run(hub: Hub, arguments: argparse.Namespace) -> int:
         came = f"only {len(texts)} of the answers" if texts else "no answer"
         raise CommandError(f"{came} after {arguments.timeout:g} seconds; --timeout SECONDS allows more") from error
     if arguments.output is not None:
-        write_whole(arguments.output, "\n\n".join(text.strip() for text in texts) + "\n")
-        print(f"wrote {arguments.output}", file=sys.stderr)
+        write_answer(arguments.output, texts)
     return 0
 
 
@@ -118,6 +170,17 @@ def render(event: ResultArrived, renderer: Renderer) -> str:
     if renderer == "json":
         return json.dumps(event.result.model_dump(mode="json"), ensure_ascii=False, indent=2)
     return event.result.text()
+
+
+def no_answer(seconds: float) -> str:
+    """Return what to say after a timeout."""
+    return f"no answer after {seconds:g} seconds; --timeout SECONDS allows more"
+
+
+def write_answer(path: Path, texts: Sequence[str]) -> None:
+    """Write answers to a file and say so."""
+    write_whole(path, "\n\n".join(text.strip() for text in texts) + "\n")
+    print(f"wrote {path}", file=sys.stderr)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -8,7 +8,16 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from .events import AgentFinished, AgentStarted, ChunkArrived, HubEvent, HubStarted, PartProgress, ResultArrived
+from .events import (
+    AgentFinished,
+    AgentStarted,
+    ChunkArrived,
+    HubEvent,
+    HubStarted,
+    PartProgress,
+    ResultArrived,
+    RunStarted,
+)
 from .parts import READY
 
 QUIET_SECONDS = 1.0
@@ -167,6 +176,9 @@ def describe(event: HubEvent) -> str | None:
     if isinstance(event, HubStarted):
         grants = f", granted: {', '.join(event.grants)}" if event.grants else ""
         return f"hub {event.name}: agents {', '.join(event.agents)}{grants}"
+    if isinstance(event, RunStarted):
+        grants = f", granted: {', '.join(event.grants)}" if event.grants else ""
+        return f"{event.kind} {event.name}{', resumed' if event.resumed else ''}{grants}"
     if isinstance(event, PartProgress):
         return f"{event.part}: {progress_text(event.text, event.done, event.total)}"
     if isinstance(event, AgentStarted):
@@ -194,7 +206,11 @@ def progress_text(text: str, done: int | None, total: int | None) -> str:
 def row_of(event: HubEvent) -> tuple[str, str, str] | None:
     """Return the table row that an event changes: who, state, what."""
     if isinstance(event, PartProgress):
-        return event.part, "ready" if event.text == READY else "starting", progress_text(event.text, event.done, event.total)
+        return (
+            event.part,
+            "ready" if event.text == READY else "starting",
+            progress_text(event.text, event.done, event.total),
+        )
     if isinstance(event, AgentStarted):
         return label(event.agent, event.key), "working", event.message
     if isinstance(event, AgentFinished):

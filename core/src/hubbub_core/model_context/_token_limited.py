@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import ClassVar, Self
 
 from pydantic import BaseModel
@@ -58,12 +59,18 @@ class TokenLimitedChatCompletionContext(ChatCompletionContext, Component[TokenLi
 
     async def get_messages(self) -> list[LLMMessage]:
         """Return what fits. Nothing is removed from the context itself (N-058)."""
-        messages = list(self._messages)
-        while messages and not self._fits(messages):
-            messages.pop(len(messages) // 2)
+        count = len(self._messages)
+        if not self._fits(self._messages):
+            # Fewer messages never take more tokens, so the most that fit are found without trying every number.
+            count = bisect_right(range(count), 0, key=lambda kept: 0 if self._fits(self._ends(kept)) else 1) - 1
+        messages = self._ends(max(count, 0))
         if messages and isinstance(messages[0], FunctionExecutionResultMessage):
             messages = messages[1:]
         return messages
+
+    def _ends(self, kept: int) -> list[LLMMessage]:
+        """Return what is left of the messages when all but `kept` were taken out of the middle, one by one."""
+        return [*self._messages[: (kept + 1) // 2], *self._messages[len(self._messages) - kept // 2 :]]
 
     def _fits(self, messages: list[LLMMessage]) -> bool:
         if self._token_limit is None:

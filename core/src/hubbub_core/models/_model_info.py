@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any, Literal, Required, TypeAlias
 
 from typing_extensions import TypedDict
 
-_OPENAI = frozenset({"gpt-5", "gpt-41", "gpt-45", "gpt-4o", "o1", "o3", "o4", "gpt-4", "gpt-35"})
-_GEMINI = frozenset(
-    {"gemini-1.5-flash", "gemini-1.5-pro", "gemini-2.0-flash", "gemini-2.5-pro", "gemini-2.5-flash"},
-)
-# The spellings with a dot are those of the older documents; configurations that carry them still mean the same family.
-_CLAUDE = frozenset(
-    {
-        "claude-3-haiku",
-        "claude-3-sonnet",
-        "claude-3-opus",
-        "claude-3-5-haiku",
-        "claude-3-5-sonnet",
-        "claude-3-7-sonnet",
-        "claude-3.5-haiku",
-        "claude-3.5-sonnet",
-        "claude-3.7-sonnet",
-        "claude-4-opus",
-        "claude-4-sonnet",
-    },
-)
-_LLAMA = frozenset({"llama-3.3-8b", "llama-3.3-70b", "llama-4-scout", "llama-4-maverick"})
-_MISTRAL = frozenset({"codestral", "open-codestral-mamba", "mistral", "ministral", "pixtral"})
+
+@cache
+def _families(maker: str) -> frozenset[str]:
+    """Return the families of a maker. They are data, `_families.json`: new ones come without a change of code.
+
+    The spellings with a dot there are those of the older documents; configurations that carry them still mean the same
+    family (N-050).
+    """
+    makers: dict[str, list[str]] = json.loads(
+        files("hubbub_core.models").joinpath("_families.json").read_text(encoding="utf-8")
+    )["makers"]
+    return frozenset(makers[maker])
 
 
 class ModelFamily:
     """A name space of model families: `ModelFamily.GPT_4O` is the string `"gpt-4o"`.
 
-    A family stands for traits in general, in contrast to the single capabilities of `ModelInfo`. Any other string is
-    allowed as a family and is treated like `UNKNOWN`. The class cannot be instantiated.
+    A family stands for traits in general, in contrast to the single capabilities of `ModelInfo`, and for all models of
+    a generation: `gpt-6.1-sol` is of the family `"gpt-6"`. Any other string is allowed as a family and is treated like
+    `UNKNOWN`. The class cannot be instantiated.
 
     Raises:
         TypeError: On instantiation.
     """
 
+    GPT_6 = "gpt-6"
+    GPT_OSS = "gpt-oss"
     GPT_5 = "gpt-5"
     GPT_41 = "gpt-41"
     GPT_45 = "gpt-45"
@@ -57,6 +53,9 @@ class ModelFamily:
     GEMINI_2_0_FLASH = "gemini-2.0-flash"
     GEMINI_2_5_PRO = "gemini-2.5-pro"
     GEMINI_2_5_FLASH = "gemini-2.5-flash"
+    GEMINI_3_PRO = "gemini-3-pro"
+    GEMINI_3_FLASH = "gemini-3-flash"
+    GEMINI_4 = "gemini-4"
     CLAUDE_3_HAIKU = "claude-3-haiku"
     CLAUDE_3_SONNET = "claude-3-sonnet"
     CLAUDE_3_OPUS = "claude-3-opus"
@@ -65,6 +64,11 @@ class ModelFamily:
     CLAUDE_3_7_SONNET = "claude-3-7-sonnet"
     CLAUDE_4_OPUS = "claude-4-opus"
     CLAUDE_4_SONNET = "claude-4-sonnet"
+    CLAUDE_4_HAIKU = "claude-4-haiku"
+    CLAUDE_5_FABLE = "claude-5-fable"
+    CLAUDE_5_OPUS = "claude-5-opus"
+    CLAUDE_5_SONNET = "claude-5-sonnet"
+    CLAUDE_5_HAIKU = "claude-5-haiku"
     LLAMA_3_3_8B = "llama-3.3-8b"
     LLAMA_3_3_70B = "llama-3.3-70b"
     LLAMA_4_SCOUT = "llama-4-scout"
@@ -75,10 +79,13 @@ class ModelFamily:
     MISTRAL = "mistral"
     MINISTRAL = "ministral"
     PIXTRAL = "pixtral"
+    MAGISTRAL = "magistral"
     UNKNOWN = "unknown"
 
     ANY: TypeAlias = Literal[
         # OpenAI
+        "gpt-6",
+        "gpt-oss",
         "gpt-5",
         "gpt-41",
         "gpt-45",
@@ -95,6 +102,9 @@ class ModelFamily:
         "gemini-2.0-flash",
         "gemini-2.5-pro",
         "gemini-2.5-flash",
+        "gemini-3-pro",
+        "gemini-3-flash",
+        "gemini-4",
         # Anthropic
         "claude-3-haiku",
         "claude-3-sonnet",
@@ -104,6 +114,11 @@ class ModelFamily:
         "claude-3-7-sonnet",
         "claude-4-opus",
         "claude-4-sonnet",
+        "claude-4-haiku",
+        "claude-5-fable",
+        "claude-5-opus",
+        "claude-5-sonnet",
+        "claude-5-haiku",
         # Llama
         "llama-3.3-8b",
         "llama-3.3-70b",
@@ -115,6 +130,7 @@ class ModelFamily:
         "mistral",
         "ministral",
         "pixtral",
+        "magistral",
         "unknown",
     ]
 
@@ -124,27 +140,27 @@ class ModelFamily:
     @staticmethod
     def is_claude(family: str) -> bool:
         """Tell whether `family` is one of Anthropic's Claude families, in either spelling."""
-        return family in _CLAUDE
+        return family in _families("anthropic")
 
     @staticmethod
     def is_gemini(family: str) -> bool:
         """Tell whether `family` is one of Google's Gemini families."""
-        return family in _GEMINI
+        return family in _families("google")
 
     @staticmethod
     def is_openai(family: str) -> bool:
         """Tell whether `family` is one of OpenAI's families. `"r1"` is not."""
-        return family in _OPENAI
+        return family in _families("openai")
 
     @staticmethod
     def is_llama(family: str) -> bool:
         """Tell whether `family` is one of Meta's Llama families."""
-        return family in _LLAMA
+        return family in _families("meta")
 
     @staticmethod
     def is_mistral(family: str) -> bool:
         """Tell whether `family` is one of Mistral's families."""
-        return family in _MISTRAL
+        return family in _families("mistral")
 
 
 class ModelCapabilities(TypedDict):

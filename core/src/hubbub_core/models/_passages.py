@@ -34,6 +34,9 @@ NO_PASSAGE: Final = "The prompt holds no passage about the question."
 """The answer when nothing matches."""
 
 _LONG_PARAGRAPH = 600
+_LONG_WORD = 80
+# Prose is read in pieces of at most this many characters, since a regular expression holds up every other thread.
+_PIECE = 32_768
 _LONG_CODE = 30
 
 # Begins only where a run of stops begins, and never gives one back: a page of dots takes no more time than other text.
@@ -189,7 +192,7 @@ class _Reader:
         context = (self.lead_in,) if item and self.lead_in else ()
         if not item:
             self.lead_in = ""
-        parts = split_sentences(text)
+        parts = [sentence for piece in _cut(text) for sentence in split_sentences(piece)]
         if len(parts) == 1 and len(text) > _LONG_PARAGRAPH and len(lines) > 1:
             # Not prose but a log, a listing or the like: the line is its sentence.
             parts = [line.strip() for line in lines if line.strip()]
@@ -315,6 +318,17 @@ def _code_blocks(lines: Sequence[str]) -> Iterator[list[str]]:
         yield piece
 
 
+def _cut(text: str) -> Iterator[str]:
+    """Cut a paragraph of extraordinary length, if possible after a full stop, else between two words."""
+    start = 0
+    while len(text) - start > _PIECE:
+        end = text.rfind(". ", start, start + _PIECE) + 1 or text.rfind(" ", start, start + _PIECE)
+        end = end if end > start else start + _PIECE
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
 def split_sentences(text: str) -> list[str]:
     """Split prose into sentences. Nothing ends inside `code`, links, abbreviations, initials or numbers."""
     masked = _CODE_SPAN.sub(_mask, text)
@@ -349,8 +363,9 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         return False
     if match["end"] != ".":
         return True
-    before = text[: match.start()]
-    words = before.rsplit(None, 1)
+    # Only the last word matters; copying all of a long paragraph for each of its stops would take time without bound.
+    begin = max(0, match.start() - _LONG_WORD)
+    words = text[begin : match.start()].rsplit(None, 1)
     word = words[-1].lstrip("\"'“„\u2018«([*_").casefold() if words else ""
     if word in ABBREVIATIONS:
         return False
@@ -358,4 +373,4 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     if len(word) == 1 and word.isalpha() and word != "i":
         return False
     # The number of an item that a line break did not set apart.
-    return not (word.isdigit() and len(word) <= 2 and len(words) == 1)
+    return not (word.isdigit() and len(word) <= 2 and len(words) == 1 and not begin)

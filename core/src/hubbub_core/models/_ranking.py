@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hubbub_core.models._function_words import STOP_WORDS
@@ -83,22 +83,23 @@ def choose(
     passages: Sequence[Passage],
     limit: int,
     stop_words: Collection[str] = STOP_WORDS,
+    go_on: Callable[[], None] = lambda: None,
 ) -> list[Quote]:
     """Return the best matching units, best first; nothing if none matches.
 
     A unit counts by its own words, and less by those of its headings and of its passage. Units that say nearly the
     same as a better one are left out, and those that match much worse than the best one. Equal scores keep the order
-    of the prompt.
+    of the prompt. `go_on` is called before every unit and may raise.
     """
     wanted = set(terms_of(question, stop_words))
     if not wanted:
         # A question of nothing but stop words ("Who is he?") can only be matched by those.
         wanted = set(_terms(question))
-    candidates = [
-        _Candidate.of(number, position, unit, wanted)
-        for number, passage in enumerate(passages)
-        for position, unit in enumerate(split_units(passage.text))
-    ]
+    candidates: list[_Candidate] = []
+    for number, passage in enumerate(passages):
+        for position, unit in enumerate(split_units(passage.text)):
+            go_on()
+            candidates.append(_Candidate.of(number, position, unit, wanted))
     if not candidates or not wanted:
         return []
     titles = [set(_terms(passage.marker)) & wanted for passage in passages]
@@ -106,11 +107,15 @@ def choose(
     if not ranked:
         return []
     chosen: list[_Candidate] = []
+    said: list[frozenset[str]] = []
     for candidate in ranked:
         if len(chosen) == limit or candidate.score < ranked[0].score * _CUTOFF:
             break
-        if not any(_says_the_same(candidate.vocabulary, other.vocabulary) for other in chosen):
+        go_on()
+        vocabulary = candidate.vocabulary()
+        if not any(_says_the_same(vocabulary, other) for other in said):
             chosen.append(candidate)
+            said.append(vocabulary)
     return [Quote(each.passage, each.position, each.unit, each.score) for each in chosen]
 
 
@@ -122,7 +127,6 @@ class _Candidate:
     own: dict[str, int]
     context: set[str]
     length: int
-    vocabulary: frozenset[str]
     score: float = 0.0
 
     @classmethod
@@ -136,8 +140,11 @@ class _Candidate:
             {term: counts[term] for term in wanted if term in counts},
             {term for line in unit.context for term in _terms(line)} & wanted,
             len(words),
-            frozenset(words),
         )
+
+    def vocabulary(self) -> frozenset[str]:
+        # Made when it is needed: of a long prompt, most units never are.
+        return frozenset(_terms(self.unit.text))
 
 
 def _score(candidates: Sequence[_Candidate], titles: Sequence[set[str]], wanted: set[str]) -> list[_Candidate]:
@@ -149,19 +156,20 @@ def _score(candidates: Sequence[_Candidate], titles: Sequence[set[str]], wanted:
     for each in candidates:
         by_passage.setdefault(each.passage, set(titles[each.passage])).update(each.own, each.context)
     # One common word is no match for a long question. Three pairs of letters are about one word.
-    words = sum(1 / 3 if _UNSPACED.search(term) else 1 for term in wanted)
-    needed = 2 if words >= 4 else 1
+    thirds = sum(1 if _UNSPACED.search(term) else 3 for term in wanted)
+    needed = 2 if thirds >= 12 else 1
     ranked: list[_Candidate] = []
     for each in candidates:
         around = by_passage[each.passage]
         if not (each.own or each.context) or len(around) < min(needed, len(wanted)):
             continue
         norm = _K1 * (1 - _B + _B * each.length / average)
-        score = sum(weight[term] * count * (_K1 + 1) / (count + norm) for term, count in each.own.items())
-        score += _CONTEXT_WEIGHT * sum(weight[term] for term in each.context - each.own.keys())
+        # fsum: sets have another order in every process, and the sum must not depend on it.
+        score = math.fsum(weight[term] * count * (_K1 + 1) / (count + norm) for term, count in each.own.items())
+        score += _CONTEXT_WEIGHT * math.fsum(weight[term] for term in each.context - each.own.keys())
         # Matching many of the words is worth more than matching one of them often.
         score *= 0.5 + 0.5 * len(each.own.keys() | each.context) / len(wanted)
-        score += _PASSAGE_WEIGHT * sum(weight.get(term, 0.0) for term in around) * len(around) / len(wanted)
+        score += _PASSAGE_WEIGHT * math.fsum(weight.get(term, 0.0) for term in around) * len(around) / len(wanted)
         each.score = round(score * (_CODE_WEIGHT if each.unit.is_code else 1.0), 9)
         ranked.append(each)
     return sorted(ranked, key=lambda each: (-each.score, each.passage, each.position))

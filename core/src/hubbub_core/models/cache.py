@@ -77,7 +77,7 @@ class ChatCompletionCache(ChatCompletionClient, Component[ChatCompletionCacheCon
         entry = _read(self.store.get(key))
         remembered = entry[-1] if isinstance(entry, list) else entry
         if isinstance(remembered, CreateResult):
-            return remembered.model_copy(update={"cached": True})
+            return _hit(remembered)
         result = await self.client.create(
             messages,
             tools=tools,
@@ -107,7 +107,7 @@ class ChatCompletionCache(ChatCompletionClient, Component[ChatCompletionCacheCon
             entry = [entry.content, entry] if isinstance(entry.content, str) and entry.content else [entry]
         if entry is not None:
             for item in entry:
-                yield item.model_copy(update={"cached": True}) if isinstance(item, CreateResult) else item
+                yield _hit(item) if isinstance(item, CreateResult) else item
             return
         items: list[str | CreateResult] = []
         stream = self.client.create_stream(
@@ -182,6 +182,11 @@ class ChatCompletionCache(ChatCompletionClient, Component[ChatCompletionCacheCon
             None if config.store is None else CacheStore.load_component(config.store)
         )
         return cls(client=client, store=store)
+
+
+def _hit(remembered: CreateResult) -> CreateResult:
+    # Deep: the store may hand out the object it keeps, whose list of calls the caller must not be able to change.
+    return remembered.model_copy(update={"cached": True}, deep=True)
 
 
 def _key(

@@ -33,8 +33,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field
 
@@ -68,6 +70,10 @@ __all__ = [
 ]
 
 
+# Characters that are read in about ten milliseconds; up to so many, a thread would cost more than it saves.
+_SHORT: Final = 8_192
+
+
 class ExtractiveChatCompletionClientConfig(BaseModel):
     """Configuration of an `ExtractiveChatCompletionClient`."""
 
@@ -85,7 +91,8 @@ class ExtractiveChatCompletionClientConfig(BaseModel):
 class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveChatCompletionClientConfig]):
     """Answers by quoting the sentences of the prompt that match the question best. It is not a language model.
 
-    See the module's text for the form of prompts and answers. Tokens are counted as words between white space. Extra
+    See the module's text for the form of prompts and answers. A long prompt is read in a thread, so that it holds up
+    nobody else. Tokens are counted as words between white space. Extra
     arguments such as a temperature mean nothing here and are ignored.
 
     Args:
@@ -136,8 +143,8 @@ class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveC
             ValueError: Tools, JSON or images are asked for, or there is no user message.
             asyncio.CancelledError: The token was cancelled.
         """
-        pieces = self._answer(messages, tools, tool_choice, json_output, cancellation_token)
-        result = self._result(messages, "".join(pieces))
+        pieces, usage = await self._answer(messages, tools, tool_choice, json_output, cancellation_token)
+        result = self._result("".join(pieces), usage)
         log_call(messages, result)
         return result
 
@@ -157,14 +164,14 @@ class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveC
             ValueError: Tools, JSON or images are asked for, or there is no user message.
             asyncio.CancelledError: The token was cancelled.
         """
-        pieces = self._answer(messages, tools, tool_choice, json_output, cancellation_token)
+        pieces, usage = await self._answer(messages, tools, tool_choice, json_output, cancellation_token)
         log_stream_start(messages)
         for piece in pieces:
             yield piece
             # Lets others run, among them who cancels.
             await asyncio.sleep(0)
             _check(cancellation_token)
-        result = self._result(messages, "".join(pieces))
+        result = self._result("".join(pieces), usage)
         log_stream_end(result)
         yield result
 
@@ -214,14 +221,14 @@ class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveC
             multiple_system_messages=True,
         )
 
-    def _answer(
+    async def _answer(
         self,
         messages: Sequence[LLMMessage],
         tools: Sequence[Tool | ToolSchema],
         tool_choice: Tool | Literal["auto", "required", "none"],
         json_output: bool | type[BaseModel] | None,
         cancellation_token: CancellationToken | None,
-    ) -> list[str]:
+    ) -> tuple[list[str], RequestUsage]:
         _check(cancellation_token)
         if tools and tool_choice != "none":
             raise ValueError(
@@ -229,12 +236,33 @@ class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveC
             )
         if json_output:
             raise ValueError("the extractive model quotes its prompt and writes no JSON; leave json_output out")
-        question, passages = _read(messages)
-        quotes = choose(question, passages, self._max_sentences, self._stop_words)
-        return list(_pieces(quotes, passages, self._announce))
+        prompt = _texts(messages)
+        abandoned = threading.Event()
+        work = partial(self._quote, prompt, messages, abandoned)
+        if sum(map(len, (prompt.question, *prompt.system, *(text for _, text in prompt.earlier)))) <= _SHORT:
+            return work()
+        # Reading a long prompt takes long enough to hold up everything else on the event loop.
+        future = asyncio.get_running_loop().run_in_executor(None, work)
+        if cancellation_token is not None:
+            cancellation_token.link_future(future)
+        try:
+            return await future
+        finally:
+            abandoned.set()
 
-    def _result(self, messages: Sequence[LLMMessage], text: str) -> CreateResult:
-        usage = RequestUsage(count_words(messages), len(text.split()))
+    def _quote(
+        self, prompt: _Prompt, messages: Sequence[LLMMessage], abandoned: threading.Event
+    ) -> tuple[list[str], RequestUsage]:
+        def go_on() -> None:
+            if abandoned.is_set():
+                raise InterruptedError("nobody waits for the answer any more")
+
+        question, passages = split_prompt(prompt.question, prompt.earlier, prompt.system)
+        quotes = choose(question, passages, self._max_sentences, self._stop_words, go_on)
+        pieces = list(_pieces(quotes, passages, self._announce))
+        return pieces, RequestUsage(count_words(messages), len("".join(pieces).split()))
+
+    def _result(self, text: str, usage: RequestUsage) -> CreateResult:
         self._last_usage = usage
         self._total_usage = RequestUsage(
             self._total_usage.prompt_tokens + usage.prompt_tokens,
@@ -254,7 +282,19 @@ class ExtractiveChatCompletionClient(ChatCompletionClient, Component[ExtractiveC
         return cls(max_sentences=config.max_sentences, announce=config.announce, stop_words=config.stop_words)
 
 
-def _read(messages: Sequence[LLMMessage]) -> tuple[str, list[Passage]]:
+class _Prompt(NamedTuple):
+    """The texts of a prompt."""
+
+    question: str
+    """The last user message."""
+
+    earlier: list[tuple[str, str]]
+    """Marker and text of the messages before it."""
+
+    system: list[str]
+
+
+def _texts(messages: Sequence[LLMMessage]) -> _Prompt:
     users = [number for number, message in enumerate(messages) if isinstance(message, UserMessage)]
     if not users:
         raise ValueError("the prompt has no user message; the extractive model takes its question from the last one")
@@ -272,7 +312,7 @@ def _read(messages: Sequence[LLMMessage]) -> tuple[str, list[Passage]]:
                 question = text
             else:
                 earlier.append(("" if message.source == "user" else f"[{message.source}]", text))
-    return split_prompt(question, earlier, system)
+    return _Prompt(question, earlier, system)
 
 
 def _text_of(message: UserMessage) -> str:

@@ -214,7 +214,8 @@ class ReplayChatCompletionClient(ChatCompletionClient, Component[ReplayChatCompl
         prompt_tokens = count_words(messages)
         if isinstance(answer, CreateResult):
             usage = RequestUsage(prompt_tokens, answer.usage.completion_tokens)
-            return answer.model_copy(update={"usage": usage})
+            # Deep: after a reset the same answer is given again, whatever was done to this one.
+            return answer.model_copy(update={"usage": usage}, deep=True)
         return CreateResult(
             finish_reason="stop",
             content=answer,

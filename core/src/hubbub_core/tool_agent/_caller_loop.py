@@ -58,7 +58,8 @@ async def tool_agent_caller_loop(
             cancellation_token=cancellation_token,
         )
         generated.append(AssistantMessage(content=reply.content, thought=reply.thought, source=caller_source))
-        if isinstance(reply.content, str):
+        # No calls are no reason to ask again: it would go on for ever.
+        if isinstance(reply.content, str) or not reply.content:
             return generated
         results = await _call_all(caller, tool_agent_id, reply.content, cancellation_token)
         generated.append(FunctionExecutionResultMessage(content=results))

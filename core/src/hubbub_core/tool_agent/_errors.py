@@ -16,6 +16,10 @@ class ToolException(BaseException):
     content: str
     name: str
 
+    def __post_init__(self) -> None:
+        # An exception is copied by calling its class with `args`.
+        super().__init__(self.call_id, self.content, self.name)
+
     # A dataclass compares by value, which would leave an exception without a hash.
     __hash__ = BaseException.__hash__
 

@@ -12,6 +12,7 @@ from hubbub_core._types import FunctionCall
 from hubbub_core.models._types import FunctionExecutionResult
 from hubbub_core.tool_agent._errors import (
     InvalidToolArgumentsException,
+    ToolException,
     ToolExecutionException,
     ToolNotFoundException,
 )
@@ -69,7 +70,8 @@ class ToolAgent(RoutedAgent):
             if exc.title != tool.args_type().__name__:
                 raise _failed(message, exc) from exc
             raise _invalid(message, f"\n{exc}") from exc
-        except Exception as exc:
+        except (Exception, ToolException) as exc:
+            # A ToolException that comes out of the tool is of another call, which the tool itself has made.
             raise _failed(message, exc) from exc
         return FunctionExecutionResult(content=text, call_id=message.id, is_error=False, name=message.name)
 
@@ -82,5 +84,8 @@ def _invalid(call: FunctionCall, details: str = "") -> InvalidToolArgumentsExcep
     )
 
 
-def _failed(call: FunctionCall, error: Exception) -> ToolExecutionException:
-    return ToolExecutionException(call_id=call.id, content=f"Error: {error}", name=call.name)
+def _failed(call: FunctionCall, error: Exception | ToolException) -> ToolExecutionException:
+    text = str(error) or type(error).__name__
+    if not (isinstance(error, ToolException) and text.startswith("Error: ")):
+        text = f"Error: {text}"
+    return ToolExecutionException(call_id=call.id, content=text, name=call.name)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import Protocol, TypedDict, runtime_checkable
 
 from hubbub_core._constants import EVENT_LOGGER_NAME
-from hubbub_core._telemetry import trace_tool_span
+from hubbub_core._telemetry import trace_tool_span, trace_tool_stream
 from hubbub_core.tools._schema import inline_references
 from hubbub_registry import ComponentBase
 
@@ -261,24 +261,38 @@ class BaseStreamTool(BaseTool[ArgsT, ReturnT], StreamTool, ABC, Generic[ArgsT, S
             pydantic.ValidationError: The arguments do not fit; a `ValueError`.
             TypeError: `run_stream` yielded nothing, or its last item is not of the declared return type.
         """
+        items = trace_tool_stream(
+            self._checked_items(args, cancellation_token),
+            self._name,
+            tool_description=self._description,
+            tool_call_id=call_id,
+        )
+        last: Any = None
+        async with aclosing(items):
+            async for item in items:
+                last = item
+                yield item
+        self._log_call(args, last)
+
+    async def _checked_items(
+        self, args: Mapping[str, Any], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[StreamT | ReturnT, None]:
         last: Any = None
         count = 0
-        with trace_tool_span(tool_name=self._name, tool_description=self._description, tool_call_id=call_id):
-            async with aclosing(self.run_stream(self._args_type.model_validate(args), cancellation_token)) as stream:
-                async for item in stream:
-                    last = item
-                    count += 1
-                    yield item
-            if not count:
-                raise TypeError(
-                    f"tool {self._name!r} yielded nothing; its last item has to be a {_type_name(self._return_type)}",
-                )
-            if not _is_instance(last, self._return_type):
-                raise TypeError(
-                    f"the last item of tool {self._name!r} is a {type(last).__name__}, "
-                    f"but a {_type_name(self._return_type)} is declared",
-                )
-        self._log_call(args, last)
+        async with aclosing(self.run_stream(self._args_type.model_validate(args), cancellation_token)) as stream:
+            async for item in stream:
+                last = item
+                count += 1
+                yield item
+        if not count:
+            raise TypeError(
+                f"tool {self._name!r} yielded nothing; its last item has to be a {_type_name(self._return_type)}",
+            )
+        if not _is_instance(last, self._return_type):
+            raise TypeError(
+                f"the last item of tool {self._name!r} is a {type(last).__name__}, "
+                f"but a {_type_name(self._return_type)} is declared",
+            )
 
 
 class BaseToolWithState(BaseTool[ArgsT, ReturnT], ABC, Generic[ArgsT, ReturnT, StateT], ComponentBase[BaseModel]):

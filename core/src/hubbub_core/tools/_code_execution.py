@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CodeExecutionInput(BaseModel):
-    code: str = Field(description="The Python source code to run, as one complete block")
+    code: str = Field(description="The contents of the Python code block that should be executed")
 
 
 class CodeExecutionResult(BaseModel):

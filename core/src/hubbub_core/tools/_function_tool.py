@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import importlib.util
 import inspect
 import textwrap
 import warnings
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel
 
 from hubbub_core.code_executor._requirements import (
+    Alias,
     Import,
+    ImportFromModule,
     compile_function,
     import_statement,
     single_function_name,
@@ -176,6 +179,24 @@ def _is_async(func: Callable[..., Any]) -> bool:
     )
 
 
+def _here(item: Import) -> Import:
+    """Take an import from `autogen_core`, which saved tools carry for `CancellationToken`, from this package instead.
+
+    Where that distribution is installed, the import stays what it says.
+    """
+    name = item if isinstance(item, str) else item.name if isinstance(item, Alias) else item.module
+    package, _, rest = name.partition(".")
+    if package != "autogen_core" or importlib.util.find_spec(package) is not None:
+        return item
+    ours = "hubbub_core" + (f".{rest}" if rest else "")
+    if isinstance(item, ImportFromModule):
+        return ImportFromModule(ours, item.imports)
+    if isinstance(item, Alias):
+        return Alias(ours, item.alias)
+    # `import autogen_core` is what the source code then calls it by; with a submodule, no single statement would do.
+    return item if rest else Alias(ours, package)
+
+
 def _import_all(items: Sequence[Import], tool: str) -> dict[str, Any]:
     """Execute the imports and return the names they define.
 
@@ -186,7 +207,7 @@ def _import_all(items: Sequence[Import], tool: str) -> dict[str, Any]:
     """
     namespace: dict[str, Any] = {}
     for item in items:
-        statement = import_statement(item)
+        statement = import_statement(_here(item))
         try:
             exec(statement, namespace)
         except ModuleNotFoundError as exc:

@@ -114,7 +114,9 @@ class StaticWorkbench(Workbench, Component[StaticWorkbenchConfig]):
         try:
             value = await _cancellable(tool.run_json(arguments or {}, token, call_id=call_id), token)
             return _success(name, tool.return_value_as_string(value))
-        except Exception as exc:
+        except BaseException as exc:
+            if not _is_failure(exc, token):
+                raise
             return _error(name, _text_of(exc))
 
     async def start(self) -> None:
@@ -203,7 +205,9 @@ class StaticStreamWorkbench(StaticWorkbench, StreamWorkbench):
             try:
                 await producer
                 result = _success(name, tool.return_value_as_string(last))
-            except Exception as exc:
+            except BaseException as exc:
+                if not _is_failure(exc, token):
+                    raise
                 if last is not _END:
                     yield last
                 result = _error(name, _text_of(exc))
@@ -242,4 +246,15 @@ def _text_of(error: BaseException) -> str:
     """Return the text of an error; of a group, that of its members, a line each."""
     if isinstance(error, BaseExceptionGroup):
         return "\n".join(_text_of(member) for member in error.exceptions)
-    return str(error)
+    return str(error) or type(error).__name__
+
+
+def _is_failure(error: BaseException, token: CancellationToken) -> bool:
+    """Tell a tool that failed from a call that was cancelled, and from the end of the program."""
+    from hubbub_core.tool_agent._errors import ToolException
+
+    if isinstance(error, asyncio.CancelledError):
+        # Something inside the tool was cancelled, but nobody wanted the call itself to end.
+        task = asyncio.current_task()
+        return not token.is_cancelled() and (task is None or not task.cancelling())
+    return isinstance(error, Exception | ToolException)

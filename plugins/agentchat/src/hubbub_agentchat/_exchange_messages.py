@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from pydantic import JsonValue
+
 from hubbub_agentchat.base import TaskResult
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -16,6 +18,7 @@ from hubbub_agentchat.messages import (
     ThoughtEvent,
     ToolCallExecutionEvent,
     ToolCallRequestEvent,
+    UserInputRequestedEvent,
 )
 from hubbub_core import FunctionCall
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask, message_text
@@ -27,6 +30,7 @@ from hubbub_core.models import (
     RequestUsage,
     UserMessage,
 )
+from hubbub_core.user_input import REQUEST_ID
 
 
 def chat_messages(task: AgentTask, target: str) -> list[BaseChatMessage]:
@@ -84,9 +88,11 @@ def chunks(item: BaseAgentEvent | BaseChatMessage, streamed: set[str]) -> Iterat
         streamed: Ids of messages that came in pieces, added to here; their whole is not shown again.
     """
     if isinstance(item, ModelClientStreamingChunkEvent):
+        about: dict[str, JsonValue] = {}
         if item.full_message_id is not None:
             streamed.add(item.full_message_id)
-        yield AgentChunk(content=item.content, source=item.source)
+            about["message_id"] = item.full_message_id
+        yield AgentChunk(content=item.content, source=item.source, metadata=about)
     elif isinstance(item, ThoughtEvent):
         if item.id not in streamed:
             yield AgentChunk(content=item.content, source=item.source, kind="thought")
@@ -109,6 +115,13 @@ def chunks(item: BaseAgentEvent | BaseChatMessage, streamed: set[str]) -> Iterat
     elif isinstance(item, BaseChatMessage):
         if item.id not in streamed:
             yield AgentChunk(content=item.to_text(), source=item.source, metadata={"message_id": item.id})
+    elif isinstance(item, UserInputRequestedEvent):
+        yield AgentChunk(
+            content="waits for the user",
+            source=item.source,
+            kind="status",
+            metadata={"event": type(item).__name__, REQUEST_ID: item.request_id},
+        )
     else:
         yield AgentChunk(
             content=item.to_text(), source=item.source, kind="status", metadata={"event": type(item).__name__}
@@ -116,13 +129,9 @@ def chunks(item: BaseAgentEvent | BaseChatMessage, streamed: set[str]) -> Iterat
 
 
 def agent_result(result: TaskResult, task: AgentTask, name: str) -> AgentResult:
-    """Return the result of a run, its tool calls and their results among the messages, usage summed up."""
+    """Return the result of a run, its tool calls and their results among the messages."""
     messages: list[LLMMessage] = []
-    prompt = completion = 0
     for item in result.messages:
-        if item.models_usage is not None:
-            prompt += item.models_usage.prompt_tokens
-            completion += item.models_usage.completion_tokens
         if isinstance(item, ToolCallRequestEvent):
             messages.append(AssistantMessage(content=item.content, source=item.source))
         elif isinstance(item, ToolCallExecutionEvent):
@@ -133,7 +142,7 @@ def agent_result(result: TaskResult, task: AgentTask, name: str) -> AgentResult:
         messages=messages,
         source=name,
         sources=list(task.sources),
-        usage=RequestUsage(prompt_tokens=prompt, completion_tokens=completion),
+        usage=result.usage or RequestUsage(0, 0),
     )
     if result.stop_reason is not None:
         found.metadata["stop_reason"] = result.stop_reason

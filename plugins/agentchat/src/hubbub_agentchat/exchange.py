@@ -141,12 +141,21 @@ class RunnerAdapter:
         return self._state or {}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
-        """Replace the runner's state in this session."""
+        """Replace the runner's state in this session.
+
+        Raises:
+            Exception: The runner cannot take it; the session then is as it was.
+        """
         async with self._shared.turn:
-            await self._prepare()
-            self._state = state or None
             if self._shared.current is self:
+                self._state = await self._shared.runner.save_state()
                 self._shared.current = None
+            earlier, self._state = self._state, state or None
+            try:
+                await self._enter()  # at once, so that a state that does not fit is refused here
+            except BaseException:
+                self._state = earlier
+                raise
 
     async def _prepare(self) -> None:
         if self._shared.initial is None:

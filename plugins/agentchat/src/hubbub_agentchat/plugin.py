@@ -32,7 +32,12 @@ def hubbub_components() -> list[ComponentSpec]:
     )
     return [
         _component("agent", "agents", "AssistantAgent", "assistant_agent", "Answers with a model and tools"),
+        _component("agent", "agents", "CodeExecutorAgent", "code_executor_agent", "Runs code that agents write"),
+        _component("agent", "agents", "MessageFilterAgent", "message_filter_agent", "Gives an agent some messages"),
+        _component("agent", "agents", "SocietyOfMindAgent", "society_of_mind_agent", "Answers for an inner team"),
         _component("agent", "agents", "UserProxyAgent", "user_proxy_agent", "Asks a human"),
+        _component("team", "teams", "GraphFlow", "graph_flow", "Participants speak in the order of a graph"),
+        _component("team", "teams", "MagenticOneGroupChat", "magentic_one_group_chat", "A planning model leads"),
         _component("team", "teams", "RoundRobinGroupChat", "round_robin_group_chat", "Participants speak in turn"),
         _component(
             "team", "teams", "SelectorGroupChat", "selector_group_chat", "A model or function selects speakers."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
@@ -12,6 +11,7 @@ from pydantic import BaseModel
 
 from hubbub_agentchat import EVENT_LOGGER_NAME
 from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat.agents._assistant_answer import AnswerMaker
 from hubbub_agentchat.agents._assistant_model import ModelCaller
 from hubbub_agentchat.agents._assistant_setup import (
     DEFAULT_DESCRIPTION,
@@ -23,20 +23,18 @@ from hubbub_agentchat.agents._assistant_setup import (
 )
 from hubbub_agentchat.agents._assistant_tools import CallResult, ToolBox
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
+from hubbub_agentchat.agents._tool_checks import ToolApprovalFuncType, ToolChecks, ToolGuardrail
+from hubbub_agentchat.agents._turn import Turn, add_to_context
 from hubbub_agentchat.base import Handoff, Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
-    HandoffMessage,
     MemoryQueryEvent,
     ModelClientStreamingChunkEvent,
-    StructuredMessage,
     StructuredMessageFactory,
-    TextMessage,
     ThoughtEvent,
     ToolCallExecutionEvent,
     ToolCallRequestEvent,
-    ToolCallSummaryMessage,
 )
 from hubbub_agentchat.messages._ids import new_message_id
 from hubbub_agentchat.state import AssistantAgentState
@@ -49,7 +47,6 @@ from hubbub_core.models import (
     CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
-    LLMMessage,
     SystemMessage,
 )
 from hubbub_core.tools import BaseTool, Workbench
@@ -66,6 +63,9 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
     of one reply are executed at the same time; then the model is asked again, up to `max_tool_iterations` times, and at
     the limit the answer is a summary of the last results, or with `reflect_on_tool_use` what the model makes of them. A
     call of a handoff ends the turn with a `HandoffMessage`.
+
+    A turn happens whole or not at all: when it fails or is cancelled, the context is as it was before, and the same
+    messages can be given again. What its tools have done is done; the events that were yielded tell which ran.
 
     Args:
         name: A Python identifier, unique within a team.
@@ -87,6 +87,11 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         output_content_type_format: How such a message is written as text.
         memory: Memories that are asked before the model.
         metadata: Kept in the configuration.
+        tool_approval: Asked before each tool call, whether it may be made, and with which arguments; what is refused
+            the model reads as an error result with the reason. A synchronous function runs in a thread. Calls of one
+            reply are asked about at the same time. Not part of a configuration, and an agent with one has none.
+        tool_guardrails: Look at tool calls before they are made, before `tool_approval` is asked, and at their results.
+            Not part of a configuration either.
 
     Raises:
         ValueError: Names of tools or handoffs are not unique, `tools` and `workbench` are given both, the model cannot
@@ -118,6 +123,8 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         output_content_type_format: str | None = None,
         memory: Sequence[Memory] | None = None,
         metadata: dict[str, str] | None = None,
+        tool_approval: ToolApprovalFuncType | None = None,
+        tool_guardrails: Sequence[ToolGuardrail] | None = None,
     ) -> None:
         super().__init__(name=name, description=description)
         if max_tool_iterations < 1:
@@ -130,22 +137,23 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         self._memory = checked_memories(memory)
         self._system_message = system_message
         self._max_tool_iterations = max_tool_iterations
-        self._tool_call_summary_format = tool_call_summary_format
-        self._tool_call_summary_formatter = tool_call_summary_formatter
         self._reflect_on_tool_use = (
             output_content_type is not None if reflect_on_tool_use is None else reflect_on_tool_use
         )
-        self._output_format = output_content_type_format
-        self._structured_message_factory: StructuredMessageFactory | None = None
-        if output_content_type is not None:
-            self._structured_message_factory = StructuredMessageFactory(
-                input_model=output_content_type, format_string=output_content_type_format
-            )
         self._model_context = UnboundedChatCompletionContext() if model_context is None else model_context
         self._handoffs = handoffs_by_name(handoffs, model_client)
         self._toolbox = ToolBox(
             make_workbenches(tools, workbench, self._handoffs, model_client),
             {handoff.name: handoff.handoff_tool for handoff in self._handoffs.values()},
+            ToolChecks(name, tool_approval, tool_guardrails),
+        )
+        self._answers = AnswerMaker(
+            name,
+            self._handoffs,
+            summary_format=tool_call_summary_format,
+            summary_formatter=tool_call_summary_formatter,
+            content_type=output_content_type,
+            content_format=output_content_type_format,
         )
         self._model = ModelCaller(
             name,
@@ -159,11 +167,7 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
         """`TextMessage`, `ToolCallSummaryMessage`, `HandoffMessage`, and the structured message if there is one."""
-        types: list[type[BaseChatMessage]] = [TextMessage, ToolCallSummaryMessage, HandoffMessage]
-        if self._structured_message_factory is not None:
-            types.append(StructuredMessage)
-            types.append(self._structured_message_factory.StructuredMessage)
-        return types
+        return self._answers.types
 
     @property
     def model_context(self) -> ChatCompletionContext:
@@ -186,16 +190,24 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         Raises:
             pydantic.ValidationError: The model's text does not fit `output_content_type`.
             RuntimeError: The model's stream is malformed, or a reflection brought no text.
-            asyncio.CancelledError: The token was cancelled. Every tool call in the context then has a result: an error
-                result where it was not finished.
+            Exception: What a memory, `tool_approval` or a guardrail raised.
+            asyncio.CancelledError: The token was cancelled.
         """
+        async with (
+            Turn(self._model_context) as turn,
+            aclosing(self._answer(messages, cancellation_token)) as items,
+        ):
+            async for item in items:
+                if isinstance(item, Response):
+                    turn.complete(cancellation_token)
+                yield item
+
+    async def _answer(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
         inner: list[BaseAgentEvent | BaseChatMessage] = []
         context = self._model_context
-        for message in messages:
-            if isinstance(message, HandoffMessage):
-                for handed in message.context:
-                    await context.add_message(handed)
-            await context.add_message(message.to_model_message())
+        await add_to_context(context, messages)
         for memory in self._memory:
             update = await memory.update_context(context)
             if update.memories.results:
@@ -222,7 +234,8 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
                 yield thought
             await context.add_message(AssistantMessage(content=reply.content, source=self.name, thought=reply.thought))
             if isinstance(reply.content, str):
-                yield Response(chat_message=self._answer(reply, reply.content, message_id), inner_messages=inner)
+                answer = self._answers.from_text(reply, reply.content, message_id)
+                yield Response(chat_message=answer, inner_messages=inner)
                 return
 
             executed = []
@@ -231,13 +244,13 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
                     if not isinstance(event, ModelClientStreamingChunkEvent):
                         inner.append(event)
                     yield event
-            handed_over = self._hand_over(executed, reply.thought)
+            handed_over = self._answers.handoff(executed, reply.thought)
             if handed_over is not None:
                 yield Response(chat_message=handed_over, inner_messages=inner)
                 return
 
         if not self._reflect_on_tool_use:
-            yield Response(chat_message=self._summary(executed), inner_messages=inner)
+            yield Response(chat_message=self._answers.summary(executed), inner_messages=inner)
             return
         async with aclosing(self._reflect(inner, cancellation_token)) as reflection:
             async for item in reflection:
@@ -251,75 +264,17 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         cancellation_token: CancellationToken,
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage, None]:
         """Execute the calls of one reply; yields the request, what tools stream, and the results."""
-        stored = False
-
-        async def store() -> FunctionExecutionResultMessage:
-            nonlocal stored
-            stored = True
-            results = FunctionExecutionResultMessage(content=[result for _, result in executed])
-            await self._model_context.add_message(results)
-            return results
-
-        try:
-            request = ToolCallRequestEvent(content=calls, source=self.name, models_usage=reply.usage)
-            _EVENTS.debug(request)
-            yield request
-            async with aclosing(self._toolbox.call(calls, executed, cancellation_token)) as streamed:
-                async for item in streamed:
-                    yield item
-            results = await store()
-        finally:
-            # A model refuses a conversation in which a call has no result, so one is stored however this ends.
-            if not stored:
-                if not executed:
-                    executed.extend((call, _not_made(call)) for call in calls)
-                await store()
-        execution = ToolCallExecutionEvent(content=results.content, source=self.name)
+        request = ToolCallRequestEvent(content=calls, source=self.name, models_usage=reply.usage)
+        _EVENTS.debug(request)
+        yield request
+        async with aclosing(self._toolbox.call(calls, executed, cancellation_token)) as streamed:
+            async for item in streamed:
+                yield item
+        results = [result for _, result in executed]
+        await self._model_context.add_message(FunctionExecutionResultMessage(content=results))
+        execution = ToolCallExecutionEvent(content=results, source=self.name)
         _EVENTS.debug(execution)
         yield execution
-
-    def _hand_over(self, executed: Sequence[CallResult], thought: str | None) -> HandoffMessage | None:
-        """Return the message for the first handoff among the calls; None without one."""
-        called = [(call, result) for call, result in executed if call.name in self._handoffs]
-        if not called:
-            return None
-        first, result = called[0]
-        if len(called) > 1:
-            names = [self._handoffs[call.name].name for call, _ in called]
-            warnings.warn(
-                f"Multiple handoffs detected; only the first is executed: {names}. Disable parallel tool calls in the "
-                "model client to avoid it.",
-                UserWarning,
-                stacklevel=2,
-            )
-        others = [(call, found) for call, found in executed if call.name not in self._handoffs]
-        context: list[LLMMessage] = []
-        if others:
-            context.append(AssistantMessage(content=[call for call, _ in others], source=self.name, thought=thought))
-            context.append(FunctionExecutionResultMessage(content=[found for _, found in others]))
-        elif thought:
-            context.append(AssistantMessage(content=thought, source=self.name))
-        return HandoffMessage(
-            content=result.content, target=self._handoffs[first.name].target, source=self.name, context=context
-        )
-
-    def _summary(self, executed: Sequence[CallResult]) -> ToolCallSummaryMessage:
-        lines: list[str] = []
-        for call, result in executed:
-            if self._tool_call_summary_formatter is not None:
-                lines.append(self._tool_call_summary_formatter(call, result))
-            else:
-                lines.append(
-                    self._tool_call_summary_format.format(
-                        tool_name=call.name, arguments=call.arguments, result=result.content, is_error=result.is_error
-                    )
-                )
-        return ToolCallSummaryMessage(
-            content="\n".join(lines),
-            source=self.name,
-            tool_calls=[call for call, _ in executed],
-            results=[result for _, result in executed],
-        )
 
     async def _reflect(
         self, inner: list[BaseAgentEvent | BaseChatMessage], cancellation_token: CancellationToken
@@ -342,19 +297,7 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         await self._model_context.add_message(
             AssistantMessage(content=reply.content, source=self.name, thought=reply.thought)
         )
-        yield Response(chat_message=self._answer(reply, reply.content, message_id), inner_messages=inner)
-
-    def _answer(self, reply: CreateResult, text: str, message_id: str) -> BaseChatMessage:
-        factory = self._structured_message_factory
-        if factory is None:
-            return TextMessage(content=text, source=self.name, models_usage=reply.usage, id=message_id)
-        return factory.StructuredMessage(
-            content=factory.ContentModel.model_validate_json(text),
-            source=self.name,
-            models_usage=reply.usage,
-            format_string=self._output_format,
-            id=message_id,
-        )
+        yield Response(chat_message=self._answers.from_text(reply, reply.content, message_id), inner_messages=inner)
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Clear the conversation. Memories are kept."""
@@ -369,6 +312,12 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         await self._model_context.load_state(AssistantAgentState.model_validate(state).llm_context)
 
     def _to_config(self) -> AssistantAgentConfig:
+        if self._toolbox.checks:
+            # Loaded without them, the agent would make the calls unchecked.
+            raise ValueError(
+                f"Cannot serialize AssistantAgent {self.name!r} with tool_approval or tool_guardrails set: they are "
+                "functions and objects of the program."
+            )
         return AssistantAgentConfig(
             name=self.name,
             model_client=self._model_client.dump_component(),
@@ -380,11 +329,11 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
             system_message=self._system_message,
             model_client_stream=self._model_client_stream,
             reflect_on_tool_use=self._reflect_on_tool_use,
-            tool_call_summary_format=self._tool_call_summary_format,
+            tool_call_summary_format=self._answers.summary_format,
             max_tool_iterations=self._max_tool_iterations,
             metadata=self._metadata,
             structured_message_factory=(
-                self._structured_message_factory.dump_component() if self._structured_message_factory else None
+                self._answers.structured.dump_component() if self._answers.structured else None
             ),
         )
 
@@ -416,9 +365,3 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
     def _from_config_past_version(cls, config: dict[str, Any], version: int) -> Self:
         """Load a configuration of version 1, which lists `tools` and knows neither workbenches nor iterations."""
         return cls._from_config(AssistantAgentConfig.model_validate(config))
-
-
-def _not_made(call: FunctionCall) -> FunctionExecutionResult:
-    return FunctionExecutionResult(
-        content="Error: the call was not made", call_id=call.id, is_error=True, name=call.name
-    )

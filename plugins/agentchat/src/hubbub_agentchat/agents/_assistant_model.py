@@ -60,7 +60,7 @@ class ModelCaller:
         Raises:
             RuntimeError: The client's stream holds something else than texts and a result, or no result.
         """
-        messages = await self._prompt()
+        messages = await self.prompt()
         if not self._stream:
             yield await self._client.create(
                 messages,
@@ -89,7 +89,7 @@ class ModelCaller:
                     raise RuntimeError(f"Invalid chunk type: {type(piece)}")
         raise RuntimeError("No final model result in streaming mode.")
 
-    async def _prompt(self) -> list[LLMMessage]:
+    async def prompt(self) -> list[LLMMessage]:
         messages = self._system_messages + await self._context.get_messages()
         if self._client.model_info["vision"]:
             return messages

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
+from hubbub_agentchat.agents._tool_checks import ClearedCall, ToolChecks
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_core import CancellationToken, FunctionCall
 from hubbub_core.models import FunctionExecutionResult
@@ -25,9 +26,13 @@ class ToolBox:
     Args:
         workbenches: Asked for their tools before every model call.
         handoff_tools: By name. A call of such a name never reaches a workbench (N-370).
+        checks: Made on every call of a workbench's tool.
     """
 
-    def __init__(self, workbenches: Sequence[Workbench], handoff_tools: Mapping[str, BaseTool[Any, Any]]) -> None:
+    def __init__(
+        self, workbenches: Sequence[Workbench], handoff_tools: Mapping[str, BaseTool[Any, Any]], checks: ToolChecks
+    ) -> None:
+        self.checks = checks
         self.workbenches = list(workbenches)
         self.handoff_tools = dict(handoff_tools)
         self._handoff_schemas: list[ToolSchema] = [tool.schema for tool in handoff_tools.values()]
@@ -59,12 +64,12 @@ class ToolBox:
 
         Args:
             calls: The calls of one model reply.
-            results: Filled with the calls and their results, in the order of the calls, whatever way this ends: a call
-                that was cancelled, or stopped by another one's error, has an error result.
+            results: Filled with the calls and their results, in the order of the calls.
             cancellation_token: Cancels all of them.
 
         Raises:
-            Exception: A workbench failed otherwise than by an error result; the other calls are cancelled first.
+            Exception: A workbench or a check failed otherwise than by an error result; the other calls are cancelled
+                first.
         """
         if not calls:
             return
@@ -93,7 +98,10 @@ class ToolBox:
                 task.cancel()
             if pending:
                 await asyncio.wait(pending)
-            results.extend((call, _settled(call, task)) for call, task in zip(calls, running, strict=True))
+            for task in running:
+                if not task.cancelled():
+                    task.exception()  # only one of several errors is raised; the others are not to be complained about
+        results.extend((call, task.result()) for call, task in zip(calls, running, strict=True))
 
     async def _call(
         self, call: FunctionCall, streamed: asyncio.Queue[Any], cancellation_token: CancellationToken
@@ -111,11 +119,27 @@ class ToolBox:
         workbench = self._owners.get(call.name)
         if workbench is None:
             return _result(call, f"Error: tool '{call.name}' not found in any workbench", is_error=True)
-        if isinstance(workbench, StaticStreamWorkbench):
-            found = await _stream(workbench, call, arguments, streamed, cancellation_token)
-        else:
-            found = await workbench.call_tool(call.name, arguments, cancellation_token, call_id=call.id)
-        return _result(call, found.to_text(), is_error=found.is_error)
+        if not self.checks:
+            found = await _run(workbench, call, arguments, streamed, cancellation_token)
+            return _result(call, found.to_text(), is_error=found.is_error)
+        cleared = await self.checks.clear(call, arguments)
+        if not isinstance(cleared, ClearedCall):
+            return _result(call, cleared, is_error=True)
+        found = await _run(workbench, call, cleared.request.arguments, streamed, cancellation_token)
+        found = await self.checks.after(cleared, found)
+        return _result(call, cleared.note + found.to_text(), is_error=found.is_error)
+
+
+async def _run(
+    workbench: Workbench,
+    call: FunctionCall,
+    arguments: Mapping[str, Any],
+    streamed: asyncio.Queue[Any],
+    cancellation_token: CancellationToken,
+) -> ToolResult:
+    if isinstance(workbench, StaticStreamWorkbench):
+        return await _stream(workbench, call, arguments, streamed, cancellation_token)
+    return await workbench.call_tool(call.name, arguments, cancellation_token, call_id=call.id)
 
 
 async def _stream(
@@ -143,12 +167,3 @@ async def _stream(
 
 def _result(call: FunctionCall, content: str, *, is_error: bool) -> FunctionExecutionResult:
     return FunctionExecutionResult(content=content, call_id=call.id, is_error=is_error, name=call.name)
-
-
-def _settled(call: FunctionCall, task: asyncio.Future[FunctionExecutionResult]) -> FunctionExecutionResult:
-    if task.cancelled():
-        return _result(call, "Error: the call was cancelled before it was finished", is_error=True)
-    error = task.exception()
-    if error is not None:
-        return _result(call, f"Error: {error}", is_error=True)
-    return task.result()

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult
+from hubbub_agentchat.base._usage import UsageTally
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, ModelClientStreamingChunkEvent, TextMessage
 from hubbub_agentchat.state import BaseState
 from hubbub_core import CancellationToken, trace_create_agent_span, trace_invoke_agent_span
@@ -95,7 +96,7 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
         produced: list[BaseAgentEvent | BaseChatMessage] = list(incoming) if output_task_messages else []
         produced.extend(response.inner_messages or ())
         produced.append(response.chat_message)
-        return TaskResult(messages=produced)
+        return TaskResult.of_run(produced, UsageTally([*(response.inner_messages or ()), response.chat_message]))
 
     async def run_stream(
         self,
@@ -111,6 +112,7 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
         incoming = task_messages(task)
         token = cancellation_token or CancellationToken()
         produced: list[BaseAgentEvent | BaseChatMessage] = []
+        tally = UsageTally()
         with trace_invoke_agent_span(agent_name=self.name, agent_description=self.description):
             if output_task_messages:
                 for message in incoming:
@@ -129,11 +131,13 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
                         break
                     if isinstance(item, Response):
                         produced.append(item.chat_message)
+                        tally.add_message(item.chat_message)
                         yield item.chat_message
-                        yield TaskResult(messages=produced)
+                        yield TaskResult.of_run(produced, tally)
                         return
                     if not isinstance(item, ModelClientStreamingChunkEvent):
                         produced.append(item)
+                        tally.add_message(item)
                     yield item
         raise RuntimeError(
             f"Agent {self.name!r} did not produce a final response. Its on_messages_stream must yield a Response last."

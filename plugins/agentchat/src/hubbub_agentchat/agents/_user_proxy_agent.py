@@ -23,6 +23,7 @@ from hubbub_agentchat.messages import (
 )
 from hubbub_agentchat.messages._ids import new_message_id
 from hubbub_core import CancellationToken
+from hubbub_core.user_input import InputRequest, user_input
 from hubbub_registry import Component
 
 SyncInputFunc: TypeAlias = Callable[[str], str]
@@ -51,8 +52,9 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
     Args:
         name: The agent's name.
         description: What teams read about the user.
-        input_func: Asked for the user's text; synchronous with the prompt, or asynchronous with prompt and token.
-            Reads a line from the terminal by default. Not part of a configuration.
+        input_func: Asked for the user's text; synchronous with the prompt, or asynchronous with prompt and token. By
+            default whoever runs the agent answers (`hubbub_core.user_input.answer_with`), else a line is read from the
+            terminal. Not part of a configuration.
     """
 
     component_type: ClassVar[str] = "agent"
@@ -96,6 +98,7 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
     ) -> None:
         super().__init__(name=name, description=description)
         self._input_func: InputFuncType = input_func or input
+        self._may_ask_runner = input_func is None
         self._is_async = inspect.iscoroutinefunction(self._input_func) or inspect.iscoroutinefunction(
             getattr(self._input_func, "__call__", None)  # noqa: B004 # the method itself is looked at, not whether it is there
         )
@@ -127,7 +130,7 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
         event = UserInputRequestedEvent(request_id=request_id, source=self.name)
         yield event
         with self.InputRequestContext.populate_context(request_id):
-            text = await self._ask(prompt, cancellation_token)
+            text = await self._ask(InputRequest(prompt, self.name, request_id), cancellation_token)
         answer: BaseChatMessage
         if handoff is not None:
             answer = HandoffMessage(content=text, target=handoff.source, source=self.name)
@@ -148,12 +151,15 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
             )
         return messages[-1]
 
-    async def _ask(self, prompt: str, cancellation_token: CancellationToken) -> str:
+    async def _ask(self, request: InputRequest, cancellation_token: CancellationToken) -> str:
+        ask_runner = user_input() if self._may_ask_runner else None
         try:
             with CancelScope(cancellation_token):
+                if ask_runner is not None:
+                    return await ask_runner(request)
                 if self._is_async:
-                    return await cast("AsyncInputFunc", self._input_func)(prompt, cancellation_token)
-                return await call_in_thread(cast("SyncInputFunc", self._input_func), prompt)
+                    return await cast("AsyncInputFunc", self._input_func)(request.prompt, cancellation_token)
+                return await call_in_thread(cast("SyncInputFunc", self._input_func), request.prompt)
         except Exception as exc:
             raise RuntimeError(f"Failed to get user input: {exc}") from exc
 

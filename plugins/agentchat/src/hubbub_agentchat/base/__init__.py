@@ -10,12 +10,14 @@ from hubbub_agentchat.base._termination import (
     TerminatedException,
     TerminationCondition,
 )
+from hubbub_agentchat.base._usage import Price
 
 __all__ = [
     "AndTerminationCondition",
     "ChatAgent",
     "Handoff",
     "OrTerminationCondition",
+    "Price",
     "Response",
     "TaskResult",
     "TaskRunner",

@@ -5,8 +5,11 @@ from hubbub_agentchat.state._states import (
     BaseGroupChatManagerState,
     BaseState,
     ChatAgentContainerState,
+    CodeExecutorAgentState,
+    MagenticOneOrchestratorState,
     RoundRobinManagerState,
     SelectorManagerState,
+    SocietyOfMindAgentState,
     SwarmManagerState,
     TeamState,
 )
@@ -16,8 +19,11 @@ __all__ = [
     "BaseGroupChatManagerState",
     "BaseState",
     "ChatAgentContainerState",
+    "CodeExecutorAgentState",
+    "MagenticOneOrchestratorState",
     "RoundRobinManagerState",
     "SelectorManagerState",
+    "SocietyOfMindAgentState",
     "SwarmManagerState",
     "TeamState",
 ]

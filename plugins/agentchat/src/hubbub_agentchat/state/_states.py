@@ -28,6 +28,27 @@ class AssistantAgentState(BaseState):
     type: str = Field(default="AssistantAgentState")
 
 
+class CodeExecutorAgentState(BaseState):
+    """State of a code executor agent with a model."""
+
+    llm_context: Mapping[str, Any] = Field(default_factory=_empty_context)
+    """State of its model context."""
+
+    type: str = Field(default="CodeExecutorAgentState")
+
+
+class SocietyOfMindAgentState(BaseState):
+    """State of a society of mind agent."""
+
+    inner_team_state: Mapping[str, Any] = Field(default_factory=dict)
+    """State of its team."""
+
+    llm_context: Mapping[str, Any] = Field(default_factory=_empty_context)
+    """State of its model context, which states of AutoGen do not hold."""
+
+    type: str = Field(default="SocietyOfMindAgentState")
+
+
 class TeamState(BaseState):
     """State of a team."""
 
@@ -78,3 +99,14 @@ class SwarmManagerState(BaseGroupChatManagerState):
 
     current_speaker: str = Field(default="")
     type: str = Field(default="SwarmManagerState")
+
+
+class MagenticOneOrchestratorState(BaseGroupChatManagerState):
+    """State of the manager of a `MagenticOneGroupChat`."""
+
+    task: str = Field(default="")
+    facts: str = Field(default="")
+    plan: str = Field(default="")
+    n_rounds: int = Field(default=0)
+    n_stalls: int = Field(default=0)
+    type: str = Field(default="MagenticOneOrchestratorState")

@@ -135,6 +135,11 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
     def description(self) -> str:
         return self._description
 
+    @property
+    def received(self) -> frozenset[str]:
+        """Ids of the messages of the last run's task that the participants have, however that run ended."""
+        return self._output.received
+
     @abstractmethod
     def _create_group_chat_manager_factory(
         self,
@@ -195,6 +200,8 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._is_running = True
         token = CancellationToken()
         output = self._output
+        output.begin()
+        given = {message.id for message in messages or ()}
         handle: int | None = None
         driver: asyncio.Task[None] | None = None
         produced: list[BaseAgentEvent | BaseChatMessage] = []
@@ -222,6 +229,8 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                     break
                 if type(item) is not ModelClientStreamingChunkEvent:
                     produced.append(item)
+                    if item.id not in given:
+                        output.usage.add_message(item)
                 yield item
         finally:
             if cancellation_token is not None and handle is not None:
@@ -236,7 +245,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                     await asyncio.shield(self._ending)  # it had all but ended when it was cancelled
                 raise
         # After the run has ended whole, so that a caller who leaves with the result can run the team again.
-        yield TaskResult(messages=produced, stop_reason=end.message.content)
+        yield TaskResult.of_run(produced, output.usage, end.message.content)
 
     async def _drive(self, start: GroupChatStart, token: CancellationToken) -> None:
         """Begin the run; with a runtime of the team's own, see it through until that has gone idle."""

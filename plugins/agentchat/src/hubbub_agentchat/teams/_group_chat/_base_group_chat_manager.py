@@ -31,6 +31,7 @@ from hubbub_agentchat.teams._group_chat._events import (
 from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
 from hubbub_core import CancellationToken, MessageContext, TopicId, event, rpc
+from hubbub_core.models import RequestUsage
 
 
 class BaseGroupChatManager(SequentialRoutedAgent, ABC):
@@ -121,21 +122,25 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
             await self.validate_group_state(message.messages)
         try:
             with CancelScope(token):
-                if message.messages is not None:
-                    if message.output_task_messages:
-                        for chat_message in message.messages:
-                            self._output_message_queue.put_nowait(chat_message)
-                    await self.publish_message(
-                        GroupChatStart(messages=message.messages), TopicId(self._group_topic_type, self.id.key)
-                    )
-                    await self.update_message_thread(message.messages)
-                    if await self._apply_termination_condition(message.messages):
-                        return
-                await self._transition_to_next_speakers(token)
+                await self._begin(message, token)
         except (Exception, TerminatedException, asyncio.CancelledError) as exc:
             if was_cancelled(exc, token):
                 raise
             await self._end_with_error(SerializableException.from_exception(exc))
+
+    async def _begin(self, start: GroupChatStart, cancellation_token: CancellationToken) -> None:
+        if start.messages is not None:
+            if start.output_task_messages:
+                self._put_out(start.messages)
+            await self.publish_message(
+                GroupChatStart(messages=start.messages), TopicId(self._group_topic_type, self.id.key)
+            )
+            if isinstance(self._output_message_queue, OutputQueue):
+                self._output_message_queue.received = frozenset(message.id for message in start.messages)
+            await self.update_message_thread(start.messages)
+            if await self._apply_termination_condition(start.messages):
+                return
+        await self._transition_to_next_speakers(cancellation_token)
 
     @event
     async def handle_agent_response(self, message: GroupChatAgentResponse, ctx: MessageContext) -> None:
@@ -150,8 +155,13 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
 
     async def _take(self, delta: list[BaseAgentEvent | BaseChatMessage], speaker: str) -> None:
         token = self._run_token
-        if token.is_cancelled() or speaker not in self._active_speakers:
+        if speaker not in self._active_speakers:
             return  # left over from a run that has ended
+        if token.is_cancelled():
+            # The others have read it too, and the next run goes on from there.
+            self._active_speakers.remove(speaker)
+            await self.update_message_thread(delta)
+            return
         try:
             with CancelScope(token):
                 await self.update_message_thread(delta)
@@ -216,6 +226,15 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         if self._termination_condition is not None:
             await self._termination_condition.reset()
 
+    def _put_out(self, messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> None:
+        for message in messages:
+            self._output_message_queue.put_nowait(message)
+
+    def _count_usage(self, usage: RequestUsage) -> None:
+        """Count a model call of the manager that no message reports, for the result of the run."""
+        if isinstance(self._output_message_queue, OutputQueue):
+            self._output_message_queue.usage.add(self._name, usage)
+
     def _dump_thread(self) -> list[Mapping[str, Any]]:
         """Return the thread as data; for `save_state` of subclasses."""
         return [message.dump() for message in self._message_thread]
@@ -226,12 +245,15 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
 
     async def _transition_to_next_speakers(self, cancellation_token: CancellationToken) -> None:
         selected = await self.select_speaker(self._message_thread)
-        speakers = [selected] if isinstance(selected, str) else list(selected)
+        await self._request([selected] if isinstance(selected, str) else list(selected), cancellation_token)
+
+    async def _request(self, speakers: list[str], cancellation_token: CancellationToken) -> None:
+        """Have participants speak."""
         for speaker in speakers:
             if speaker not in self._participant_name_to_topic_type:
                 raise RuntimeError(f"Speaker {speaker} not found in participant names {self._participant_names}.")
         if self._emit_team_events:
-            self._output_message_queue.put_nowait(SelectSpeakerEvent(content=speakers, source=self._name))
+            self._put_out([SelectSpeakerEvent(content=speakers, source=self._name)])
         self._active_speakers.extend(speakers)
         for speaker in speakers:
             await self.publish_message(

@@ -101,6 +101,7 @@ class ChatAgentContainer(SequentialRoutedAgent):
                 ):
                     answer = await self._take_turn(ctx)
             except (Exception, asyncio.CancelledError) as exc:
+                self._forget_received()
                 if was_cancelled(exc, token):
                     raise
                 exc.add_note(f"This happened in the turn of {self._agent.name!r}.")
@@ -129,15 +130,24 @@ class ChatAgentContainer(SequentialRoutedAgent):
             async for item in items:
                 if isinstance(item, Response):
                     self._check(item.chat_message)
-                    await self._output.feed(item.chat_message)
+                    # Without waiting for the reader: cancelled there, the turn would count as failed, and the agent,
+                    # which has completed it, would be given the same messages again.
+                    self._output.put_nowait(item.chat_message)
                     return GroupChatAgentResponse(response=item, name=name)
                 if isinstance(item, TaskResult):
+                    self._output.count_unshown(item)
                     return GroupChatTeamResponse(result=item, name=name)
                 if not is_registered(type(item)):
                     self._check(item)
                 await self._output.feed(item)
         what = "a final response" if self._team is None else "a final TaskResult"
         raise RuntimeError(f"The agent did not produce a final response. {name!r} ended its stream without {what}.")
+
+    def _forget_received(self) -> None:
+        """Forget, after a failed turn, what an inner team's participants have: they go on from there."""
+        received: frozenset[str] = getattr(self._team, "received", frozenset())
+        if received:
+            self._message_buffer = [message for message in self._message_buffer if message.id not in received]
 
     def _check(self, message: BaseAgentEvent | BaseChatMessage) -> None:
         if not self._message_factory.is_registered(type(message)):

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+from hubbub_agentchat.base import TaskResult
+from hubbub_agentchat.base._usage import UsageTally
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_agentchat.teams._group_chat._events import GroupChatTermination
+from hubbub_core.models import RequestUsage
 
 OutputItem: TypeAlias = BaseAgentEvent | BaseChatMessage | GroupChatTermination
 
@@ -35,6 +38,23 @@ class OutputQueue(asyncio.Queue[OutputItem]):
         self._feeders: deque[asyncio.Future[None]] = deque()
         self._busy = 0
         self._settled: deque[asyncio.Future[None]] = deque()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the books of a run."""
+        self.usage = UsageTally()
+        self.received: frozenset[str] = frozenset()
+        """Ids of the task's messages once the participants have them: given again, they would be read twice."""
+
+    def count_unshown(self, result: TaskResult) -> None:
+        """Count what an inner team has used beyond what its messages, which were put out here, report."""
+        shown = UsageTally(result.messages).by_source
+        for source, used in (result.usage_by_source or {}).items():
+            counted = shown.get(source, RequestUsage(0, 0))
+            prompt = used.prompt_tokens - counted.prompt_tokens
+            completion = used.completion_tokens - counted.completion_tokens
+            if prompt or completion:
+                self.usage.add(source, RequestUsage(prompt, completion))
 
     def qsize(self) -> int:
         return len(self._items)

@@ -37,6 +37,17 @@ def require_agents(participants: Sequence[ChatAgent | Team]) -> None:
             raise TypeError(f"Participant {participant} must be a ChatAgent.")
 
 
+def load_agents(models: Sequence[ComponentModel]) -> list[ChatAgent]:
+    """Build participants as `load_participants` does, for kinds of teams that cannot have teams inside.
+
+    Raises:
+        TypeError: A component is neither a chat agent nor an agent of another framework.
+    """
+    participants = load_participants(models)
+    require_agents(participants)
+    return [participant for participant in participants if isinstance(participant, ChatAgent)]
+
+
 def make_message_factory(
     participants: Sequence[ChatAgent | Team],
     custom_message_types: Sequence[type[BaseAgentEvent | BaseChatMessage]] | None,

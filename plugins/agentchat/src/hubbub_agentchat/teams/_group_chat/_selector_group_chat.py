@@ -235,6 +235,8 @@ class SelectorGroupChatManager(BaseGroupChatManager):
                         self._output_message_queue.put_nowait(
                             ModelClientStreamingChunkEvent(content=piece, source=self._name)
                         )
+        if reply is not None:
+            self._count_usage(reply.usage)
         if reply is None or not isinstance(reply.content, str):
             raise RuntimeError("The selector's model answered without a text.")
         if self._model_client_streaming and self._emit_team_events:

@@ -14,7 +14,7 @@ from hubbub_agentchat.state import SwarmManagerState
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
 from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
 from hubbub_agentchat.teams._group_chat._output import OutputItem
-from hubbub_agentchat.teams._group_chat._participants import load_participants, require_agents
+from hubbub_agentchat.teams._group_chat._participants import load_agents, require_agents
 from hubbub_core import AgentRuntime
 from hubbub_registry import Component, ComponentModel
 
@@ -86,7 +86,8 @@ class SwarmGroupChatManager(BaseGroupChatManager):
 
 def _latest_target(messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> str | None:
     for message in reversed(messages):
-        if isinstance(message, HandoffMessage):
+        # One without a target only brings a conversation along.
+        if isinstance(message, HandoffMessage) and message.target:
             return message.target
     return None
 
@@ -202,10 +203,8 @@ class Swarm(BaseGroupChat, Component[SwarmConfig]):
     @classmethod
     def _from_config(cls, config: SwarmConfig) -> Self:
         condition = config.termination_condition
-        participants = load_participants(config.participants)
-        require_agents(participants)
         return cls(
-            participants=[participant for participant in participants if isinstance(participant, ChatAgent)],
+            participants=load_agents(config.participants),
             name=config.name,
             description=config.description,
             termination_condition=TerminationCondition.load_component(condition) if condition else None,

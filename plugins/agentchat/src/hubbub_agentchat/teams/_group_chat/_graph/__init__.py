@@ -1,0 +1,1 @@
+"""Teams whose order of speakers is a graph."""

@@ -1,0 +1,1 @@
+"""The team that a planning model leads."""

@@ -1,0 +1,416 @@
+"""The hub's model client dressed as a LangChain chat model."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from operator import itemgetter
+from typing import Any, Literal
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.tools import BaseTool as ForeignTool
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
+
+from hubbub_core import CancellationToken
+from hubbub_core.models import ChatCompletionClient, CreateResult
+from hubbub_core.tools import BaseTool, Tool, ToolSchema
+from hubbub_core.utils import schema_to_pydantic_model
+
+from ._blocking import LoopThread
+from ._stream_text import StopCutter, ThoughtSplitter, cut_at_stop
+from .messages import REASONING_KEY, from_create_result, from_langchain, response_metadata, usage_metadata
+from .tools import HubTool
+
+StructuredMethod = Literal["json_schema", "function_calling", "json_mode"]
+
+
+class HubChatModel(BaseChatModel):
+    """Any model client of the hub as a chat model of LangChain.
+
+    Keyword arguments of a call, or bound by `bind`, that the hub's protocol knows (`tools`, `tool_choice`,
+    `json_output`, `cancellation_token`) are handed on as such, all others as `extra_create_args` of the client.
+    `stop` is obeyed here, whatever the client's service knows of it: the text ends before the first of the stop
+    sequences, and a stream is left there (its tokens are then not counted: the service tells them at the end only).
+    Usage, finish reason, log probabilities and reasoning are where LangChain's own models put them. Cancelling an
+    asynchronous call cancels the client's request.
+
+    The synchronous methods run the client in a thread with an event loop of its own, so they work inside a running
+    loop too, which they block meanwhile. A client that keeps connections should be used either way, not both, or be
+    given the `loop` that it belongs to.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+
+    # Left out of dumps and texts: a client may hold a key, and LangChain hands its models' dumps to every tracer.
+    model_client: SkipValidation[ChatCompletionClient] = Field(exclude=True, repr=False)
+    """The client. Whoever made it closes it."""
+
+    model_name: str = "hubbub"
+    """What LangChain shows; the hub's clients have no name in common."""
+
+    source: str = "assistant"
+    """Author of earlier replies that have no name."""
+
+    extra_create_args: dict[str, Any] = Field(default_factory=dict)
+    """Options of the client for every call, such as `temperature`."""
+
+    cancellation_token: CancellationToken | None = Field(default=None, exclude=True, repr=False)
+    """Cancels every call, a synchronous one included."""
+
+    loop: asyncio.AbstractEventLoop | None = Field(default=None, exclude=True, repr=False)
+    """A running event loop that the synchronous methods use, from other threads, in place of one of their own."""
+
+    _thread: LoopThread | None = PrivateAttr(default=None)
+
+    @property
+    def _llm_type(self) -> str:
+        return "hubbub"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        # LangChain's caches take what is the same here for the same model.
+        return {"model_name": self.model_name, "client": self._client_identity(), **self.extra_create_args}
+
+    def _resolve_model_profile(self) -> Any:
+        """Return what the client says it can do, in LangChain's words."""
+        info = self.model_client.model_info
+        return {
+            "image_inputs": bool(info["vision"]),
+            "tool_calling": bool(info["function_calling"]),
+            "structured_output": bool(info.get("structured_output", False)),
+        }
+
+    def close(self) -> None:
+        """End the thread of the synchronous methods. The client stays open."""
+        if self._thread is not None:
+            self._thread.close()
+
+    def bind_tools(
+        self,
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | ForeignTool | Tool],
+        *,
+        tool_choice: str | bool | Mapping[str, Any] | Tool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the model with tools.
+
+        Args:
+            tools: Tools of LangChain or the hub, functions, pydantic classes, `TypedDict`s, or schemas.
+            tool_choice: `"auto"`, `"none"`, `"any"`, `"required"` or True for any tool, the name of the one that has to
+                be called, or that name in the form of OpenAI.
+            strict: Whether the model has to keep to the schemas exactly; a tool of the hub says so itself.
+            **kwargs: Further arguments of every call.
+
+        Raises:
+            ValueError: A tool is one of a vendor's own, or `tool_choice` names none of the tools.
+        """
+        formatted = [_openai_tool(tool, strict) for tool in tools]
+        if tool_choice is not None:
+            kwargs["tool_choice"] = tool_choice
+            _hub_choice(tool_choice, [_hub_schema(tool) for tool in formatted])
+        return self.bind(tools=formatted, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: StructuredMethod | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return the model with output of a schema.
+
+        Args:
+            schema: A pydantic class, whose objects come out; or a `TypedDict` or JSON schema, for dicts.
+            method: `"json_schema"` is the client's structured output, `"function_calling"` a tool that has to be
+                called, `"json_mode"` any JSON, which the prompt has to describe. None takes the first of these that
+                the client can do.
+            include_raw: Return `{"raw": AIMessage, "parsed": ..., "parsing_error": ...}`.
+            strict: Whether a tool's schema has to be kept exactly; structured output always is.
+            **kwargs: Further arguments of every call.
+
+        Raises:
+            ValueError: The client can do none of these, or the method is not known.
+        """
+        chosen = method or self._structured_method()
+        if chosen not in ("json_schema", "function_calling", "json_mode"):
+            raise ValueError(f"method is 'json_schema', 'function_calling' or 'json_mode', not {chosen!r}")
+        if chosen == "function_calling":
+            # The base class does it with bind_tools; its parsers read the calls.
+            bound: Any = super().with_structured_output(schema, include_raw=include_raw)
+            if not (kwargs or strict is not None):
+                return bound  # type: ignore[no-any-return] # typed Any for the line below only
+            llm: Runnable[Any, Any] = self.bind_tools([schema], tool_choice="any", strict=strict, **kwargs)
+            return _parsed(llm, bound.steps[-1] if not include_raw else _call_parser(self, schema), include_raw)
+        pydantic_class = schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
+        parser: Any = JsonOutputParser() if pydantic_class is None else PydanticOutputParser(pydantic_object=schema)
+        json_output: Any = True
+        if chosen == "json_schema":
+            json_output = pydantic_class or _class_of(schema)
+        traced = {"kwargs": {"method": chosen}, "schema": schema}
+        llm = self.bind(json_output=json_output, ls_structured_output_format=traced, **kwargs)
+        return _parsed(llm, parser, include_raw)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._caller().call(self._agenerate(messages, stop, None, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = await self.model_client.create(
+            from_langchain(messages, source=self.source), **self._arguments(kwargs)
+        )
+        if stop and isinstance(result.content, str):
+            text = cut_at_stop(result.content, stop)
+            if text != result.content:
+                result = result.model_copy(update={"content": text, "finish_reason": "stop"})
+        message = from_create_result(result)
+        message.response_metadata["model_name"] = self.model_name
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        yield from self._caller().iterate(self._chunks(messages, stop, kwargs))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with aclosing(self._chunks(messages, stop, kwargs)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        splitter, cutter = ThoughtSplitter(), StopCutter(stop or ())
+        shown = False
+        stream = self.model_client.create_stream(
+            from_langchain(messages, source=self.source), **self._arguments(options)
+        )
+        async with aclosing(stream):
+            async for piece in stream:
+                last = piece if isinstance(piece, CreateResult) else None
+                for kind, text in splitter.feed(piece) if isinstance(piece, str) else splitter.end():
+                    if kind == "text":
+                        text = cutter.feed(text)
+                    if text:
+                        shown = True
+                        yield _chunk(text, kind)
+                    if cutter.stopped:
+                        yield self._final(AIMessageChunk(content=""), {"finish_reason": "stop"})
+                        return
+                if last is not None:
+                    rest = cutter.end()
+                    if rest:
+                        shown = True
+                        yield _chunk(rest, "text")
+                    yield self._last(last, shown, stop or ())
+
+    def _last(self, result: CreateResult, shown: bool, stop: Sequence[str]) -> ChatGenerationChunk:
+        """Return the chunk that ends a stream: the calls, or the whole reply of a client that streams nothing."""
+        text, thought = "", ""
+        if not shown:
+            if isinstance(result.content, str):
+                text, thought = cut_at_stop(result.content, stop), result.thought or ""
+            else:
+                text = result.thought or ""
+        calls = [] if isinstance(result.content, str) else result.content
+        message = AIMessageChunk(
+            content=text,
+            additional_kwargs={REASONING_KEY: thought} if thought else {},
+            tool_call_chunks=[
+                tool_call_chunk(name=call.name, args=call.arguments or "{}", id=call.id, index=index)
+                for index, call in enumerate(calls)
+            ],
+            usage_metadata=usage_metadata(result),
+        )
+        return self._final(message, response_metadata(result))
+
+    def _final(self, message: AIMessageChunk, metadata: dict[str, Any]) -> ChatGenerationChunk:
+        message.response_metadata = {**metadata, "model_name": self.model_name}
+        message.chunk_position = "last"
+        return ChatGenerationChunk(message=message)
+
+    def _arguments(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return keyword arguments of the client's methods."""
+        extra = {**self.extra_create_args, **options}
+        arguments: dict[str, Any] = {}
+        schemas = [_hub_schema(_openai_tool(tool, None)) for tool in extra.pop("tools", None) or ()]
+        if schemas:
+            arguments["tools"] = schemas
+        choice = extra.pop("tool_choice", None)
+        if choice is not None:
+            arguments["tool_choice"] = _hub_choice(choice, schemas)
+        token = extra.pop("cancellation_token", None) or self.cancellation_token
+        if token is not None:
+            arguments["cancellation_token"] = token
+        json_output = extra.pop("json_output", None)
+        if json_output is not None:
+            arguments["json_output"] = json_output
+        # Switches and notes of LangChain itself.
+        for name in ("stream", "ls_structured_output_format"):
+            extra.pop(name, None)
+        arguments["extra_create_args"] = extra
+        return arguments
+
+    def _structured_method(self) -> StructuredMethod:
+        info = self.model_client.model_info
+        if info.get("structured_output", False):
+            return "json_schema"
+        if info["function_calling"]:
+            return "function_calling"
+        if info["json_output"]:
+            return "json_mode"
+        raise ValueError(
+            f"the client {type(self.model_client).__name__} can neither structured output, nor tools, nor JSON; if its "
+            "model can, say so in its model_info"
+        )
+
+    def _caller(self) -> LoopThread:
+        if self._thread is None:
+            self._thread = LoopThread(self.loop)
+        return self._thread
+
+    def _client_identity(self) -> str:
+        client = self.model_client
+        try:
+            identity = client.dump_component().model_dump_json()
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            identity = str(id(client))  # nothing but the object itself says which model it is
+        return f"{type(client).__name__}:{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+
+
+def from_model_client(client: ChatCompletionClient, **options: Any) -> BaseChatModel:
+    """Dress a model client of the hub as a LangChain chat model.
+
+    A client that is a LangChain model itself is that model again, unless options are given.
+
+    Args:
+        client: The client; whoever made it closes it.
+        **options: Other fields of `HubChatModel`, such as `extra_create_args`.
+    """
+    from .model_client import LangChainChatCompletionClient
+
+    if isinstance(client, LangChainChatCompletionClient) and not options:
+        return client.chat_model
+    return HubChatModel(model_client=client, **options)
+
+
+class _NamedTool(BaseTool[BaseModel, Any]):
+    """Stands for a tool of which only the schema is known here: what a client is told that has to be called."""
+
+    def __init__(self, schema: ToolSchema) -> None:
+        super().__init__(BaseModel, object, schema["name"], schema.get("description", ""))
+        self._schema = schema
+
+    @property
+    def schema(self) -> ToolSchema:
+        return self._schema
+
+    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
+        raise TypeError(f"{self.name!r} is run by LangChain, not by the model's client")
+
+
+def _openai_tool(tool: Any, strict: bool | None) -> dict[str, Any]:
+    """Return a tool in the form of OpenAI, which LangChain's models and agents exchange."""
+    if isinstance(tool, HubTool):
+        tool = tool.hub_tool
+    # A LangChain tool would pass for one of the hub if it were asked for its members alone.
+    if not isinstance(tool, ForeignTool | type) and isinstance(tool, Tool):
+        schema: dict[str, Any] = {"parameters": {"type": "object", "properties": {}}, **tool.schema}
+        return {"type": "function", "function": schema}
+    converted = convert_to_openai_tool(tool, strict=strict)
+    if converted.get("type") != "function" or "function" not in converted:
+        raise ValueError(
+            f"the tool {converted.get('name') or converted.get('type')!r} is one of a vendor's own, which the hub's "
+            "clients do not take; pass it in the client's own options"
+        )
+    return converted
+
+
+def _hub_schema(tool: Mapping[str, Any]) -> ToolSchema:
+    function = tool["function"]
+    schema = ToolSchema(name=function["name"], description=function.get("description", ""))
+    schema["parameters"] = {"type": "object", "properties": {}, **function.get("parameters", {})}
+    if function.get("strict") is not None:
+        schema["strict"] = function["strict"]
+    return schema
+
+
+def _hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> Tool | Literal["auto", "required", "none"]:
+    match choice:
+        case "auto" | "none":
+            return choice  # type: ignore[return-value] # narrowed by the pattern, which mypy does not see of an Any
+        case "any" | "required" | True:
+            return "required"
+        case False:
+            return "none"
+        case str():
+            name = choice
+        case {"type": "function", "function": {"name": str(name)}}:
+            pass
+        case Tool():
+            name = choice.name
+        case _:
+            raise ValueError(f"tool_choice {choice!r} is in no form that LangChain's models have in common")
+    for schema in schemas:
+        if schema["name"] == name:
+            return _NamedTool(schema)
+    known = ", ".join(schema["name"] for schema in schemas) or "there are none"
+    raise ValueError(f"tool_choice {name!r} names no tool of this call; its tools: {known}")
+
+
+def _chunk(text: str, kind: str) -> ChatGenerationChunk:
+    if kind == "text":
+        return ChatGenerationChunk(message=AIMessageChunk(content=text))
+    return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs={REASONING_KEY: text}))
+
+
+def _class_of(schema: dict[str, Any] | type) -> type[BaseModel]:
+    """Return the class that the hub's clients take for a JSON schema or a `TypedDict`."""
+    described = convert_to_json_schema(schema)
+    return schema_to_pydantic_model(described, str(described.get("title", "Answer")))
+
+
+def _parsed(llm: Runnable[Any, Any], parser: Any, include_raw: bool) -> Runnable[Any, Any]:
+    if not include_raw:
+        return llm | parser
+    # As LangChain's base class does it: an answer that cannot be parsed is told, not raised.
+    parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    nothing = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=llm) | parse.with_fallbacks([nothing], exception_key="parsing_error")
+
+
+def _call_parser(model: HubChatModel, schema: Any) -> Any:
+    plain: Any = BaseChatModel.with_structured_output(model, schema)
+    return plain.steps[-1]
