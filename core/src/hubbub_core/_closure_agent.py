@@ -69,7 +69,7 @@ def _message_types(closure: Closure[Any]) -> tuple[Any, ...]:
     return member_types(hints[message], f"the message of closure {name}")
 
 
-class ClosureAgent(BaseAgent):
+class ClosureAgent(BaseAgent, ClosureContext):
     """An agent that hands its messages to a function (spec: 001 L1957).
 
     Args:

@@ -6,12 +6,14 @@ suspends, the pump's task becomes that handler's own until it ends, and a new pu
 handler that waits has a task to itself, `asyncio.current_task()` never changes under it, and it can be cancelled.
 A shared task is also given up when a handler leaves a mark on it (a context variable it set, a cancellation it asked
 for), and after a burst of messages, to let other tasks of the loop run.
+
+A pump that finds the queue empty stands by for one round of the event loop. A sender that comes within that round has
+its message delivered on the spot: it would only wait for the pump's turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
@@ -21,7 +23,6 @@ from . import _event_log as event_log
 from ._admission import admit
 from ._agent import Agent
 from ._agent_id import AgentId
-from ._constants import ROOT_LOGGER_NAME
 from ._envelope import Broadcast, DirectMessage, Envelope
 from ._first_step import as_coroutine, resume
 from ._hosted_agents import HostedAgents
@@ -35,8 +36,6 @@ from ._unhandled_errors import UnhandledErrors
 from ._waiters import Waiters
 from .exceptions import MessageDroppedException, UndeliverableException
 from .observe import DeliveryObserver
-
-logger: Final = logging.getLogger(ROOT_LOGGER_NAME)
 
 _BURST: Final = 64
 """Deliveries after which a pump lets the event loop run."""
@@ -94,8 +93,12 @@ class Dispatcher:
             self._forget_loop()
             self._loop = loop
             self._standby = Standby(loop)
+        assert self._standby is not None
         self._take_context()
         self.running = True
+        if self._standby.step is not None:
+            # A pump of the last start, with the context of that.
+            self._pump = None
         # A pump that the last stop found held by an intervention goes on by itself.
         if self._queue and (self._pump is None or self._pump.done()):
             self._start_pump()
@@ -209,6 +212,8 @@ class Dispatcher:
                 except asyncio.CancelledError:
                     self._replace_pump(task)
                     raise
+                if self._pump is not task:
+                    return
                 if not queue:
                     break
                 if not hastened:
@@ -293,7 +298,7 @@ class Dispatcher:
             hosted = self._agents.types.get(recipient.type)
             agent = hosted.instances.get(recipient.key) if hosted is not None else None
             if agent is None:
-                agent = self._agent_nowait(recipient)
+                agent = self._agents.get_nowait(recipient)
             handling: Coroutine[Any, Any, Any]
             if agent is None or (self._interventions is not None and context.is_rpc):
                 handling = self._handle(agent, recipient, message, context)
@@ -331,11 +336,7 @@ class Dispatcher:
     async def _handle(self, agent: Agent | None, recipient: AgentId, message: Any, context: MessageContext) -> Any:
         """The long way: make the agent first, pass the reply through the interventions afterwards."""
         if agent is None:
-            try:
-                agent = await self._agents.get(recipient)
-            except Exception as exc:
-                event_log.log_construction_error(recipient, exc)
-                raise
+            agent = await self._agents.get(recipient)
         reply = await agent.on_message(message, context)
         if self._interventions is None or not context.is_rpc:
             return reply
@@ -343,13 +344,6 @@ class Dispatcher:
             return await self._interventions.on_response(reply, recipient, context.sender)
         except MessageDroppedException:
             event_log.log_dropped(reply, recipient, context.sender, "RESPOND")
-            raise
-
-    def _agent_nowait(self, recipient: AgentId) -> Agent | None:
-        try:
-            return self._agents.get_nowait(recipient)
-        except Exception as exc:
-            event_log.log_construction_error(recipient, exc)
             raise
 
     def _give_up_task(self, envelope: Envelope, task: asyncio.Task[Any]) -> None:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import _event_log as event_log
 from ._agent import Agent
 from ._agent_id import AgentId
 from ._agent_instantiation import INSTANTIATION
@@ -155,23 +156,25 @@ class HostedAgents:
         token = INSTANTIATION.set((self._runtime, agent_id))
         try:
             made: Any = hosted.factory()
+            if type(made) is not hosted.known_class:
+                if isinstance(made, Awaitable):
+                    self._finish_making(hosted, agent_id, made)
+                    return None
+                self._check_class(hosted, made)
+                if isinstance(made, BaseAgent):
+                    hosted.known_class = type(made)
+        except Exception as exc:
+            event_log.log_construction_error(agent_id, exc)
+            raise
         finally:
             INSTANTIATION.reset(token)
-        if type(made) is not hosted.known_class:
-            if isinstance(made, Awaitable):
-                self._finish_making(hosted, agent_id, made)
-                return None
-            if not isinstance(made, BaseAgent):
-                self._finish_making(hosted, agent_id, _already(made))
-                return None
-            self._check_class(hosted, made)
-            hosted.known_class = type(made)
-        # A factory may hand out an agent that was made for another id, or for none.
-        if getattr(made, "_id", None) is not agent_id:
+        # Other agents are told of their id, and so are those that the factory made for another id, or for none.
+        if type(made) is not hosted.known_class or getattr(made, "_id", None) is not agent_id:
             self._finish_making(hosted, agent_id, _already(made))
             return None
-        agent = hosted.instances[key] = made
-        return agent
+        new: Agent = made
+        hosted.instances[key] = new
+        return new
 
     async def get(self, agent_id: AgentId) -> Agent:
         """Return an agent, made if it does not exist yet; errors as `get_nowait`."""
@@ -207,6 +210,8 @@ class HostedAgents:
             except GeneratorExit:
                 raise
             except BaseException as exc:
+                if isinstance(exc, Exception):
+                    event_log.log_construction_error(agent_id, exc)
                 making.fail(exc)
                 # Those who wait have it; only what ends the task or the program goes on.
                 if isinstance(exc, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):

@@ -47,7 +47,8 @@ class SingleThreadedAgentRuntime(AgentRuntime):
     Args:
         intervention_handlers: See, change or drop every message; called in this order.
         tracer_provider: Where spans go; None means OpenTelemetry's global provider, if one is set by then. The
-            environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` switches them off.
+            environment variable `AUTOGEN_DISABLE_RUNTIME_TRACING=true` switches them off. What messages say is in them
+            only if OpenTelemetry's `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true` asks for it.
         ignore_unhandled_exceptions: Errors of handlers of published messages are logged only. If False, the first also
             stops the delivery, and is raised by `process_next`, `stop`, `stop_when_idle` or `stop_when`, whichever is
             awaited then or next. Errors of handlers of direct messages go to the sender either way.

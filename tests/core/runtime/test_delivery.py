@@ -171,6 +171,22 @@ async def test_handlers_see_the_context_in_which_the_runtime_was_started() -> No
     assert seen == ["at start"]
 
 
+async def test_handlers_see_the_context_of_the_last_start_however_soon_it_came(
+    runtime: SingleThreadedAgentRuntime,
+) -> None:
+    async def look(agent: Scripted, message: Any, ctx: MessageContext) -> str:
+        return VARIABLE.get()
+
+    target = await add_agent(runtime, "look", look)
+    assert await runtime.send_message(Text("x"), target) == "unset"
+    await runtime.stop()
+    token = VARIABLE.set("second start")
+    runtime.start()
+    VARIABLE.reset(token)
+
+    assert await runtime.send_message(Text("x"), target) == "second start"
+
+
 async def test_handler_context_and_default_topic_follow_the_handler_into_its_tasks(
     runtime: SingleThreadedAgentRuntime,
 ) -> None:

@@ -173,6 +173,36 @@ async def test_events_tell_of_drops_and_errors(events: list[Any]) -> None:
     ]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_each_failure_of_a_factory_is_told_of_once_whoever_asks_for_the_agent(
+    runtime: SingleThreadedAgentRuntime, events: list[Any], asynchronous: bool
+) -> None:
+    """Not once for each message that waits for the agent (spec: newer N-047)."""
+    calls = 0
+
+    async def later() -> Scripted:
+        await asyncio.sleep(0)
+        raise OSError("no disk")
+
+    def factory() -> Any:
+        nonlocal calls
+        calls += 1
+        if asynchronous:
+            return later()
+        raise OSError("no disk")
+
+    await Scripted.register(runtime, "broken", factory)
+    with pytest.raises(OSError, match="no disk"):
+        await runtime.get("broken", lazy=False)
+    sends = [runtime.send_message(Text("x"), AgentId("broken", "default")) for _ in range(3)]
+    assert [type(each) for each in await asyncio.gather(*sends, return_exceptions=True)] == [OSError] * 3
+    told = [event.kwargs for event in events if event.kwargs["type"] == "AgentConstructionException"]
+    assert (
+        told == [{"agent_id": "broken/default", "exception": "no disk", "type": "AgentConstructionException"}] * calls
+    )
+    assert calls == (3 if asynchronous else 4)
+
+
 async def test_log_lines_tell_people_what_happens(
     runtime: SingleThreadedAgentRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:

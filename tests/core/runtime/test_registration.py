@@ -373,6 +373,7 @@ async def test_closure_gets_published_messages_and_can_send(runtime: SingleThrea
         ("collect/s", "Number", "plain/s hello"),
     ]
     closure_agent = await runtime.try_get_underlying_agent_instance(AgentId("collect", "s"), ClosureAgent)
+    assert ClosureContext in ClosureAgent.__mro__
     assert await closure_agent.save_state() == {}
     await closure_agent.load_state({})
     assert closure_agent.metadata["description"] == "collects"

@@ -249,6 +249,23 @@ async def test_state_of_sessions_moves_to_another_process() -> None:
     assert [message.content for message in seen(client, 1)] == ["Hello?"]
 
 
+async def test_state_that_does_not_fit_is_refused_at_once_and_changes_nothing() -> None:
+    def make(client: ReplayChatCompletionClient) -> RoundRobinGroupChat:
+        return RoundRobinGroupChat([AssistantAgent("a", client, system_message=None)], max_turns=1)
+
+    client = model("one", "two")
+    agent = from_team(make(client))
+    await agent.run("I am Ada.")
+
+    other = from_team(make(client))
+    with pytest.raises(ValueError, match="Agent state for a not found in the saved state"):
+        await other.load_state({"default": {"type": "TeamState", "version": "1.0.0", "agent_states": {}}})
+    await other.load_state(await agent.save_state())
+    await other.run("Who am I?")
+
+    assert [message.content for message in seen(client, 1)] == ["I am Ada.", "one", "Who am I?"]
+
+
 async def test_cancellation_reaches_a_team_in_the_hub() -> None:
     started, ended = asyncio.Event(), asyncio.Event()
 

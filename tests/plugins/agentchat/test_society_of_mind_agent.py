@@ -40,7 +40,7 @@ async def society(
 async def test_model_answers_from_what_the_team_said_and_inner_messages_are_streamed_only() -> None:
     agent, client = await society(writer("draft"), "final")
 
-    items = [item async for item in agent.on_messages_stream([text("Write.")], CancellationToken())]
+    items: list[Any] = [item async for item in agent.on_messages_stream([text("Write.")], CancellationToken())]
 
     assert [type(item).__name__ for item in items] == ["TextMessage", "Response"]
     assert items[0].to_text() == "draft"
@@ -57,7 +57,7 @@ async def test_model_answers_from_what_the_team_said_and_inner_messages_are_stre
 
 
 async def test_prompts_are_system_messages_for_a_model_that_takes_several() -> None:
-    info = ModelInfo(**{**INFO, "multiple_system_messages": True})  # type: ignore[typeddict-item] # fields by name
+    info = ModelInfo(**{**INFO, "multiple_system_messages": True})
     agent, client = await society(writer("draft"), "final", info=info, instruction="In:", response_prompt="Out:")
 
     await agent.run(task="Write.")
@@ -126,7 +126,7 @@ async def test_society_of_writer_and_editor_speaks_in_an_outer_team() -> None:
     three = AssistantAgent("assistant3", ReplayChatCompletionClient(["La historia."]), system_message=None)
     team = RoundRobinGroupChat([society_agent, three], max_turns=2)
 
-    items = [item async for item in team.run_stream(task="Write a short story with a surprising ending.")]
+    items: list[Any] = [item async for item in team.run_stream(task="Write a short story with a surprising ending.")]
 
     assert [item.source for item in items[:-1]] == ["user", "assistant1", "assistant2", "society_of_mind", "assistant3"]
     assert isinstance(items[-1], TaskResult)
@@ -145,7 +145,7 @@ async def test_handoff_to_it_is_no_handoff_within_a_swarm_of_its_own() -> None:
     inner = writer("draft", "better draft")
     agent = SocietyOfMindAgent(
         "society",
-        Swarm([inner], termination_condition=MaxMessageTermination(2)),
+        Swarm([inner], max_turns=1),
         ReplayChatCompletionClient(["a", "b"]),
     )
     handoff = HandoffMessage(

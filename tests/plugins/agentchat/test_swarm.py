@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hubbub_agentchat.agents import AssistantAgent, UserProxyAgent
 from hubbub_agentchat.conditions import HandoffTermination, MaxMessageTermination, TextMentionTermination
 from hubbub_agentchat.messages import HandoffMessage
 from hubbub_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, Swarm
-from hubbub_core import FunctionCall
+from hubbub_core import CancellationToken, FunctionCall
 from hubbub_core.models import CreateResult, ModelInfo, RequestUsage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 
@@ -88,6 +90,30 @@ async def test_state_restores_the_current_speaker() -> None:
 
     assert sources(await second.run()) == ["TextMessage Bob"]
     assert state["agent_states"]["SwarmGroupChatManager"]["type"] == "SwarmManagerState"
+
+
+async def test_handoff_that_was_heard_counts_also_when_the_run_was_cancelled_just_then() -> None:
+    heard_and_cancelled = 0
+    for steps in range(200):
+        bob = agent("Bob", *["done"] * 4)
+        swarm = Swarm([agent("Alice", over_to("bob"), "Alice again", handoffs=["Bob"]), bob], max_turns=2)
+        token = CancellationToken()
+        running = asyncio.create_task(swarm.run(task="go", cancellation_token=token))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if running.done():
+            break
+        token.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        state: Any = (await swarm.save_state())["agent_states"]
+        if "HandoffMessage" not in [message["type"] for message in state["Bob"]["message_buffer"]]:
+            continue
+        heard_and_cancelled += 1
+
+        assert (await swarm.run()).messages[0].source == "Bob", steps
+
+    assert heard_and_cancelled
 
 
 async def test_reset_begins_with_the_first_participant_again() -> None:

@@ -11,7 +11,9 @@ import pytest
 from hubbub_agentchat.agents import UserProxyAgent
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import HandoffMessage, TextMessage, UserInputRequestedEvent
+from hubbub_agentchat.teams import RoundRobinGroupChat
 from hubbub_core import CancellationToken
+from hubbub_core.user_input import InputRequest, answer_with
 
 QUESTION = TextMessage(content="What is your name?", source="helper")
 HANDOFF = HandoffMessage(content="Your turn.", source="helper", target="user")
@@ -132,3 +134,20 @@ async def test_reset_takes_no_token_and_configuration_leaves_the_function_out() 
     assert model.config == {"name": "user", "description": "Ada herself"}
     assert (loaded.name, loaded.description) == ("user", "Ada herself")
     assert list(loaded.produced_message_types) == [TextMessage, HandoffMessage]
+
+
+async def test_whoever_runs_the_agent_answers_where_it_has_no_input_function() -> None:
+    asked: list[InputRequest] = []
+
+    async def answer(request: InputRequest) -> str:
+        asked.append(request)
+        return "Ada"
+
+    with answer_with(answer):
+        result = await RoundRobinGroupChat([UserProxyAgent("user")], max_turns=1).run(task=QUESTION)
+        own = await UserProxyAgent("own", input_func=lambda prompt: "Bob").run(task=QUESTION)
+
+    _, event, message = result.messages
+    assert isinstance(event, UserInputRequestedEvent)
+    assert asked == [InputRequest("Enter your response: ", "user", event.request_id)]
+    assert (message.to_text(), own.messages[-1].to_text()) == ("Ada", "Bob")

@@ -31,7 +31,8 @@ class LoopThread:
         """Run a coroutine there and return its result; an interrupt of the caller cancels it.
 
         Raises:
-            RuntimeError: Called from that loop's own thread, which would wait for itself for ever; or a given loop ended.
+            RuntimeError: Called from that loop's own thread, which would wait for itself for ever; or the given loop
+                has ended.
         """
         running = asyncio._get_running_loop()
         if running is not None and running in (self._loop, self._given):

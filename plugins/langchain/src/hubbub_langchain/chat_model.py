@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool as ForeignTool
@@ -146,19 +147,23 @@ class HubChatModel(BaseChatModel):
         chosen = method or self._structured_method()
         if chosen not in ("json_schema", "function_calling", "json_mode"):
             raise ValueError(f"method is 'json_schema', 'function_calling' or 'json_mode', not {chosen!r}")
-        if chosen == "function_calling":
-            # The base class does it with bind_tools; its parsers read the calls.
-            bound: Any = super().with_structured_output(schema, include_raw=include_raw)
-            if not (kwargs or strict is not None):
-                return bound  # type: ignore[no-any-return] # typed Any for the line below only
-            llm: Runnable[Any, Any] = self.bind_tools([schema], tool_choice="any", strict=strict, **kwargs)
-            return _parsed(llm, bound.steps[-1] if not include_raw else _call_parser(self, schema), include_raw)
+        traced = {"kwargs": {"method": chosen}, "schema": schema}
         pydantic_class = schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
-        parser: Any = JsonOutputParser() if pydantic_class is None else PydanticOutputParser(pydantic_object=schema)
+        parser: Any
+        if chosen == "function_calling":
+            if pydantic_class is not None:
+                parser = PydanticToolsParser(tools=[pydantic_class], first_tool_only=True)
+            else:
+                name = convert_to_openai_tool(schema)["function"]["name"]
+                parser = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+            called = self.bind_tools(
+                [schema], tool_choice="any", strict=strict, ls_structured_output_format=traced, **kwargs
+            )
+            return _parsed(called, parser, include_raw)
+        parser = JsonOutputParser() if pydantic_class is None else PydanticOutputParser(pydantic_object=pydantic_class)
         json_output: Any = True
         if chosen == "json_schema":
             json_output = pydantic_class or _class_of(schema)
-        traced = {"kwargs": {"method": chosen}, "schema": schema}
         llm = self.bind(json_output=json_output, ls_structured_output_format=traced, **kwargs)
         return _parsed(llm, parser, include_raw)
 
@@ -178,9 +183,7 @@ class HubChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        result = await self.model_client.create(
-            from_langchain(messages, source=self.source), **self._arguments(kwargs)
-        )
+        result = await self.model_client.create(from_langchain(messages, source=self.source), **self._arguments(kwargs))
         if stop and isinstance(result.content, str):
             text = cut_at_stop(result.content, stop)
             if text != result.content:
@@ -238,12 +241,13 @@ class HubChatModel(BaseChatModel):
 
     def _last(self, result: CreateResult, shown: bool, stop: Sequence[str]) -> ChatGenerationChunk:
         """Return the chunk that ends a stream: the calls, or the whole reply of a client that streams nothing."""
-        text, thought = "", ""
-        if not shown:
-            if isinstance(result.content, str):
-                text, thought = cut_at_stop(result.content, stop), result.thought or ""
-            else:
-                text = result.thought or ""
+        text, thought, metadata = "", "", response_metadata(result)
+        if not shown and isinstance(result.content, str):
+            text, thought = cut_at_stop(result.content, stop), result.thought or ""
+            if text != result.content:
+                metadata["finish_reason"] = "stop"
+        elif not shown:
+            text = result.thought or ""
         calls = [] if isinstance(result.content, str) else result.content
         message = AIMessageChunk(
             content=text,
@@ -254,7 +258,7 @@ class HubChatModel(BaseChatModel):
             ],
             usage_metadata=usage_metadata(result),
         )
-        return self._final(message, response_metadata(result))
+        return self._final(message, metadata)
 
     def _final(self, message: AIMessageChunk, metadata: dict[str, Any]) -> ChatGenerationChunk:
         message.response_metadata = {**metadata, "model_name": self.model_name}
@@ -361,7 +365,8 @@ def _openai_tool(tool: Any, strict: bool | None) -> dict[str, Any]:
 def _hub_schema(tool: Mapping[str, Any]) -> ToolSchema:
     function = tool["function"]
     schema = ToolSchema(name=function["name"], description=function.get("description", ""))
-    schema["parameters"] = {"type": "object", "properties": {}, **function.get("parameters", {})}
+    parameters: Any = {"type": "object", "properties": {}, **function.get("parameters", {})}
+    schema["parameters"] = parameters
     if function.get("strict") is not None:
         schema["strict"] = function["strict"]
     return schema
@@ -369,11 +374,11 @@ def _hub_schema(tool: Mapping[str, Any]) -> ToolSchema:
 
 def _hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> Tool | Literal["auto", "required", "none"]:
     match choice:
-        case "auto" | "none":
-            return choice  # type: ignore[return-value] # narrowed by the pattern, which mypy does not see of an Any
+        case "auto":
+            return "auto"
         case "any" | "required" | True:
             return "required"
-        case False:
+        case "none" | False:
             return "none"
         case str():
             name = choice
@@ -408,9 +413,7 @@ def _parsed(llm: Runnable[Any, Any], parser: Any, include_raw: bool) -> Runnable
     # As LangChain's base class does it: an answer that cannot be parsed is told, not raised.
     parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     nothing = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=llm) | parse.with_fallbacks([nothing], exception_key="parsing_error")
-
-
-def _call_parser(model: HubChatModel, schema: Any) -> Any:
-    plain: Any = BaseChatModel.with_structured_output(model, schema)
-    return plain.steps[-1]
+    structured: Runnable[Any, Any] = RunnableMap(raw=llm) | parse.with_fallbacks(
+        [nothing], exception_key="parsing_error"
+    )
+    return structured

@@ -239,8 +239,8 @@ def _check_injected(tool: ForeignTool, whole: type[BaseModel], names: list[str])
         )
         if field.is_required() and not call_id:
             raise ValueError(
-                f"the LangChain tool {tool.name!r} needs the argument {name!r}, which no model gives and only LangGraph "
-                "could inject; adapt the graph that the tool belongs to"
+                f"the LangChain tool {tool.name!r} needs the argument {name!r}, which no model gives and only "
+                "LangGraph could inject; adapt the graph that the tool belongs to"
             )
 
 
@@ -248,7 +248,7 @@ def _single_argument(tool: SingleInputTool) -> type[BaseModel]:
     """Return the arguments of a tool of the older kind: one text, named as the function's parameter is."""
     function: Any = tool.func or tool.coroutine
     try:
-        own = create_schema_from_function(tool.name, function)
+        own = _pydantic_2(tool, create_schema_from_function(tool.name, function))
         name, annotation = next(
             (name, parameter.annotation)
             for name, parameter in inspect.signature(function).parameters.items()
@@ -258,8 +258,9 @@ def _single_argument(tool: SingleInputTool) -> type[BaseModel]:
         # A built-in, a partial object or `*args`: LangChain calls it `tool_input` then.
         return create_model(f"{tool.name}Arguments", tool_input=(str, ...))
     if annotation is inspect.Parameter.empty or len(own.model_fields) != 1:
-        return create_model(f"{tool.name}Arguments", **{name: (str, ...)})
-    return _pydantic_2(tool, own)
+        field: dict[str, Any] = {name: (str, ...)}
+        return create_model(f"{tool.name}Arguments", **field)
+    return own
 
 
 def _text(content: str | list[Any]) -> str:

@@ -10,8 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from pydantic import JsonValue
 
 from hubbub_core.exchange import AgentChunk, ChunkKind
-
-from ._messages import function_calls, text_and_reasoning
+from hubbub_langchain.messages import function_calls, text_and_reasoning
 
 
 class ChunkReader:

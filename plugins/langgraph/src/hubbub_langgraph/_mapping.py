@@ -20,8 +20,7 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
-
-from ._messages import from_langchain, to_langchain
+from hubbub_langchain.messages import from_langchain, to_langchain
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 Input: TypeAlias = str | Callable[[AgentTask], Any] | None

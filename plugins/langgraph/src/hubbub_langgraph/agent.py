@@ -19,14 +19,14 @@ from langgraph.types import Interrupt
 from hubbub_core import AdaptedAgent, CancellationToken
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, message_text
 from hubbub_core.models import AssistantMessage, ChatCompletionClient, LLMMessage
+from hubbub_langchain.messages import citations_of, finish_reason_of, from_langchain, text_and_reasoning
+from hubbub_langchain.usage import UsageMeter
 from hubbub_registry import Component, ComponentBase, NotReadyError
 
 from ._chunks import ChunkReader
 from ._mapping import Graph, Input, Output, check_output, input_builder, new_messages, read_output, takes_messages
-from ._messages import citations_of, finish_reason_of, from_langchain, text_and_reasoning
 from ._state import decode_thread, restore_thread, save_thread
 from ._stream import stream_graph
-from ._usage import UsageMeter
 from .config import LangGraphAgentConfig, load_graph
 from .hub_access import HUB_KEY, GraphHub
 from .interrupts import UnansweredInterruptError, answer, described, question
@@ -188,7 +188,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
     async def _run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
         self._session = context.session
         meter = UsageMeter()
-        hub = GraphHub(task=task, context=context, model=self._model, _meter=meter)
+        hub = GraphHub(task=task, context=context, model=self._model, _meter=meter, _loop=asyncio.get_running_loop())
         configurable = {"thread_id": self._thread_id(context.session), HUB_KEY: hub}
         config = merge_configs(self._config, {"configurable": configurable, "callbacks": [meter]})
         thread = await self._read_thread(context.session)

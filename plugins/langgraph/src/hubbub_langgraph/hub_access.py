@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,9 +11,9 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from hubbub_core.exchange import AgentContext, AgentTask
-
-from ._messages import from_create_result, from_langchain
-from ._usage import UsageMeter
+from hubbub_langchain import HubChatModel
+from hubbub_langchain.messages import from_create_result, from_langchain
+from hubbub_langchain.usage import UsageMeter
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -39,6 +40,24 @@ class GraphHub:
     """The hub's model client that the agent was given."""
 
     _meter: UsageMeter = field(default_factory=UsageMeter, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+
+    @property
+    def chat_model(self) -> HubChatModel:
+        """The hub's model as a LangChain chat model, for nodes and agents that ask for one.
+
+        Its tokens are streamed, and count into the result of the run; it is cancelled with the run. A synchronous node,
+        which runs in a thread, may call `invoke`: the request is made in the hub's event loop.
+
+        Raises:
+            LookupError: The agent was given no model.
+        """
+        return HubChatModel(
+            model_client=self._required_model(),
+            source=self.context.name,
+            cancellation_token=self.context.cancellation_token,
+            loop=self._loop,
+        )
 
     async def complete(
         self,
@@ -63,13 +82,9 @@ class GraphHub:
             ValueError: A message has no form in the hub, or the model cannot take it.
             asyncio.CancelledError: The run was cancelled.
         """
-        if self.model is None:
-            raise LookupError(
-                f"agent {self.context.name!r} was given no model; pass model= to adapt(), or set `model` in its "
-                "configuration"
-            )
+        model = self._required_model()
         conversation = [HumanMessage(content=messages)] if isinstance(messages, str) else messages
-        result = await self.model.create(
+        result = await model.create(
             from_langchain(conversation, source=self.context.name),
             tools=tools,
             tool_choice=tool_choice,
@@ -81,6 +96,14 @@ class GraphHub:
         reply = from_create_result(result, source=self.context.name).model_copy(update={"id": f"hub-{uuid4()}"})
         self._meter.count(reply)
         return reply
+
+    def _required_model(self) -> ChatCompletionClient:
+        if self.model is None:
+            raise LookupError(
+                f"agent {self.context.name!r} was given no model; pass model= to adapt(), or set `model` in its "
+                "configuration"
+            )
+        return self.model
 
 
 def get_hub(config: RunnableConfig | None = None) -> GraphHub:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ._chat_client import OpenAIChatCompletionClient as OpenAIChatCompletionClient
     from ._errors import ModelEndpointError as ModelEndpointError
     from ._errors import ModelEndpointTimeoutError as ModelEndpointTimeoutError
+    from ._openai_agent import OpenAIAgent as OpenAIAgent
+    from ._openai_agent_config import OpenAIAgentConfig as OpenAIAgentConfig
+    from ._openai_agent_config import OpenAIAgentState as OpenAIAgentState
+    from ._response_items import ResponseFailedError as ResponseFailedError
+    from ._response_items import UnansweredRequestError as UnansweredRequestError
     from .config import BaseOpenAIClientConfigurationConfigModel as BaseOpenAIClientConfigurationConfigModel
     from .config import CreateArgumentsConfigModel as CreateArgumentsConfigModel
     from .config import OpenAIClientConfiguration as OpenAIClientConfiguration
@@ -25,9 +30,14 @@ __all__ = [
     "CreateArgumentsConfigModel",
     "ModelEndpointError",
     "ModelEndpointTimeoutError",
+    "OpenAIAgent",
+    "OpenAIAgentConfig",
+    "OpenAIAgentState",
     "OpenAIChatCompletionClient",
     "OpenAIClientConfiguration",
     "OpenAIClientConfigurationConfigModel",
+    "ResponseFailedError",
+    "UnansweredRequestError",
     "from_client",
 ]
 
@@ -37,9 +47,14 @@ _LAZY = {
     "CreateArgumentsConfigModel": ".config",
     "ModelEndpointError": "._errors",
     "ModelEndpointTimeoutError": "._errors",
+    "OpenAIAgent": "._openai_agent",
+    "OpenAIAgentConfig": "._openai_agent_config",
+    "OpenAIAgentState": "._openai_agent_config",
     "OpenAIChatCompletionClient": "._chat_client",
     "OpenAIClientConfiguration": ".config",
     "OpenAIClientConfigurationConfigModel": ".config",
+    "ResponseFailedError": "._response_items",
+    "UnansweredRequestError": "._response_items",
     "from_client": "._adapters",
 }
 
@@ -47,7 +62,13 @@ _LAZY = {
 def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"{__name__} offers no {name!r}", name=name)
-    value = globals()[name] = getattr(import_module(_LAZY[name], __name__), name)
+    try:
+        module = import_module(_LAZY[name], __name__)
+    except ModuleNotFoundError as exc:
+        if exc.name != "hubbub_agentchat":
+            raise
+        raise ImportError(f"{name} is a chat agent: `pip install hubbub-openai[agentchat]` adds what it needs") from exc
+    value = globals()[name] = getattr(module, name)
     return value
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import warnings
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
@@ -25,6 +24,7 @@ from hubbub_core.tools import Tool, ToolSchema
 
 from . import _answer
 from ._errors import ModelEndpointError, endpoint_errors, shown_url
+from ._linked import linked
 from ._model_table import DEFAULT_TOKEN_LIMIT, ModelEntry, find_model, unknown_model_info
 from ._request import build_request, resolve_stream_options
 from ._stream import StreamedAnswer
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from hubbub_core import CancellationToken
 
 _event_logger = logging.getLogger(EVENT_LOGGER_NAME)
-_T = TypeVar("_T")
 _NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 
 
@@ -153,7 +152,7 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
         request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
         request.pop("stream_options", None)  # The service takes it only with streams.
         with endpoint_errors(self._base_url, self._model):
-            completion: Any = await _linked(
+            completion: Any = await linked(
                 self._client.chat.completions.create(**request, stream=False), cancellation_token
             )
         if isinstance(completion, str) or not getattr(completion, "choices", None):
@@ -222,15 +221,13 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             request["stream_options"] = stream_options
         answer = StreamedAnswer(self._model_info["family"])
         with endpoint_errors(self._base_url, self._model):
-            stream: Any = await _linked(
-                self._client.chat.completions.create(**request, stream=True), cancellation_token
-            )
+            stream: Any = await linked(self._client.chat.completions.create(**request, stream=True), cancellation_token)
         started = False
         try:
             while True:
                 try:
                     with endpoint_errors(self._base_url, self._model):
-                        chunk = await _linked(stream.__anext__(), cancellation_token)
+                        chunk = await linked(stream.__anext__(), cancellation_token)
                 except StopAsyncIteration:
                     break
                 if not started:
@@ -404,13 +401,6 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
     def _add_usage(self, usage: RequestUsage) -> None:
         self._actual_usage = _sum(self._actual_usage, usage)
         self._total_usage = _sum(self._total_usage, usage)
-
-
-async def _linked(call: Coroutine[Any, Any, _T], token: CancellationToken | None) -> _T:
-    """Await an SDK call; cancelling the token cancels it."""
-    if token is None:
-        return await call
-    return await token.link_future(asyncio.ensure_future(call))
 
 
 def _sum(left: RequestUsage, right: RequestUsage) -> RequestUsage:

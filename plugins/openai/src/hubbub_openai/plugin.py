@@ -20,6 +20,14 @@ def hubbub_components() -> list[ComponentSpec]:
             ),
             needs=("key OPENAI_API_KEY",),
         ),
+        ComponentSpec(
+            kind="agent",
+            provider="hubbub_openai.OpenAIAgent",
+            name="openai_agent",
+            summary="A chat agent on OpenAI's Responses API, with its built-in tools",
+            aliases=("autogen_ext.agents.openai.OpenAIAgent",),
+            needs=("extra hubbub-openai[agentchat]", "key OPENAI_API_KEY"),
+        ),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -15,6 +14,7 @@ from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._approval import ApprovalFuncType, ApprovalRequest, ApprovalResponse, ask
 from hubbub_agentchat.agents._assistant_model import ModelCaller
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
+from hubbub_agentchat.agents._code_blocks import CodeFences, described, fenced
 from hubbub_agentchat.agents._turn import Turn, add_to_context
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
@@ -161,12 +161,7 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
         self._supported_languages = supported_languages or list(self.DEFAULT_SUPPORTED_LANGUAGES)
         self._approval_func = approval_func
         self._model_context = UnboundedChatCompletionContext() if model_context is None else model_context
-        languages = "|".join(map(re.escape, self._supported_languages))
-        # The end is a fence on a line of its own: one within a line is a text in the code.
-        self._fence = re.compile(
-            rf"```[ \t]*({languages})[ \t]*\r?\n(.*?)\r?\n?^[ \t]*```[ \t]*\r?$",
-            re.IGNORECASE | re.DOTALL | re.MULTILINE,
-        )
+        self._fences = CodeFences(self._supported_languages)
         self._model: ModelCaller | None = None
         if model_client is not None:
             self._model = ModelCaller(
@@ -243,7 +238,7 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
                         reply = item
                     else:
                         yield item
-            blocks = self._blocks_of(reply.content)
+            blocks = self._fences.find(reply.content)
             if not blocks:
                 yield self._response(reply, spent, inner)
                 return
@@ -338,7 +333,7 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
         found: list[CodeBlock] = []
         for message in messages:
             if isinstance(message, TextMessage) and (self._sources is None or message.source in self._sources):
-                found.extend(self._blocks_of(message.content))
+                found.extend(self._fences.find(message.content))
         return found
 
     async def execute_code_block(
@@ -355,15 +350,13 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
         self, blocks: list[CodeBlock], context: list[LLMMessage], cancellation_token: CancellationToken
     ) -> CodeResult:
         if self._approval_func is not None:
-            code = "\n\n".join(f"```{block.language}\n{block.code}\n```" for block in blocks)
-            decided = await ask(self._approval_func, ApprovalRequest(code=code, context=context), ApprovalResponse)
+            decided = await ask(
+                self._approval_func, ApprovalRequest(code=fenced(blocks), context=context), ApprovalResponse
+            )
             if not decided.approved:
                 return CodeResult(exit_code=1, output=f"Code execution was not approved. Reason: {decided.reason}")
         result = await self._code_executor.execute_code_blocks(blocks, cancellation_token)
-        return CodeResult(exit_code=result.exit_code, output=_described(result))
-
-    def _blocks_of(self, text: str) -> list[CodeBlock]:
-        return [CodeBlock(code=code, language=language.lower()) for language, code in self._fence.findall(text)]
+        return CodeResult(exit_code=result.exit_code, output=described(result))
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Clear the conversation."""
@@ -431,16 +424,3 @@ def _check_retries(retries: int, model_client: ChatCompletionClient | None) -> N
         raise ValueError(
             "The model client does not support structured output mode, which max_retries_on_error greater than 0 needs."
         )
-
-
-def _described(result: CodeResult) -> str:
-    """Return the output as it is told to others."""
-    failed = f"The script ran, then exited with an error (POSIX exit code: {result.exit_code})"
-    if not result.output.strip():
-        if result.exit_code == 0:
-            return (
-                "The script ran but produced no output to console (POSIX exit code: 0). "
-                "If you expected output, print it to stdout."
-            )
-        return f"{failed} and produced no output to console."
-    return result.output if result.exit_code == 0 else f"{failed}\nIts output was:\n{result.output}"

@@ -135,12 +135,15 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
             await self.publish_message(
                 GroupChatStart(messages=start.messages), TopicId(self._group_topic_type, self.id.key)
             )
-            if isinstance(self._output_message_queue, OutputQueue):
-                self._output_message_queue.received = frozenset(message.id for message in start.messages)
+            self._note_received(start.messages)
             await self.update_message_thread(start.messages)
             if await self._apply_termination_condition(start.messages):
                 return
         await self._transition_to_next_speakers(cancellation_token)
+
+    def _note_received(self, task: Sequence[BaseChatMessage]) -> None:
+        if isinstance(self._output_message_queue, OutputQueue):
+            self._output_message_queue.received = frozenset(message.id for message in task)
 
     @event
     async def handle_agent_response(self, message: GroupChatAgentResponse, ctx: MessageContext) -> None:

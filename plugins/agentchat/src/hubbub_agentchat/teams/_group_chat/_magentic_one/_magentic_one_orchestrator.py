@@ -33,7 +33,7 @@ from hubbub_agentchat.teams._group_chat._magentic_one._prompts import (
 from hubbub_agentchat.teams._group_chat._output import OutputItem
 from hubbub_agentchat.utils import remove_images
 from hubbub_core import AgentId, CancellationToken, MessageContext, TopicId, event
-from hubbub_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, RequestUsage, UserMessage
+from hubbub_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, UserMessage
 
 _TRACE = logging.getLogger(TRACE_LOGGER_NAME)
 
@@ -89,8 +89,6 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
         self._team = "\n".join(" ".join(f"{name}: {description}".split()) for name, description in lines)
         self._task = self._facts = self._plan = ""
         self._n_rounds = self._n_stalls = 0
-        self._usage = RequestUsage(0, 0)
-        """Tokens since the last message of the orchestrator, which will carry them."""
 
     async def validate_group_state(self, messages: list[BaseChatMessage] | None) -> None:
         """Refuse to begin with nothing to do.
@@ -102,7 +100,6 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
             raise ValueError("MagenticOneGroupChat has no task to go on with. Pass one as `task=`.")
 
     async def _begin(self, start: GroupChatStart, cancellation_token: CancellationToken) -> None:
-        self._usage = RequestUsage(0, 0)
         if start.messages is not None:
             if start.output_task_messages:
                 self._put_out(start.messages)
@@ -111,6 +108,7 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
             self._task = " ".join(message.to_model_text() for message in start.messages)
             self._facts = self._plan = ""
             self._n_rounds = self._n_stalls = 0
+            self._note_received(start.messages)
         elif self._rounds_are_used_up():
             self._n_rounds = 0
         if not self._plan:
@@ -243,12 +241,7 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
 
     async def _say(self, text: str) -> None:
         """Say something to everybody."""
-        usage, self._usage = self._usage, RequestUsage(0, 0)
-        message = TextMessage(
-            content=text,
-            source=self._name,
-            models_usage=usage if usage.prompt_tokens or usage.completion_tokens else None,
-        )
+        message = TextMessage(content=text, source=self._name)
         await self.publish_message(
             GroupChatAgentResponse(response=Response(chat_message=message), name=self._name),
             TopicId(self._group_topic_type, self.id.key),
@@ -260,10 +253,7 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
         if not self._model_client.model_info["vision"]:
             messages = remove_images(messages)
         reply = await self._model_client.create(messages, json_output=json_output, cancellation_token=self._run_token)
-        self._usage = RequestUsage(
-            self._usage.prompt_tokens + reply.usage.prompt_tokens,
-            self._usage.completion_tokens + reply.usage.completion_tokens,
-        )
+        self._count_usage(reply.usage)
         if not isinstance(reply.content, str):
             raise RuntimeError("The orchestrator's model answered without a text.")
         return reply.content

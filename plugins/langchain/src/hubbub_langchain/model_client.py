@@ -1,0 +1,457 @@
+"""A LangChain chat model as a model client of the hub."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.runnables import Runnable, RunnableSequence
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel
+
+from hubbub_core import EVENT_LOGGER_NAME, CancellationToken, FunctionCall, Image
+from hubbub_core.models import (
+    ChatCompletionClient,
+    CreateResult,
+    LLMMessage,
+    ModelCapabilities,
+    ModelFamily,
+    ModelInfo,
+    RequestUsage,
+    UserMessage,
+    validate_model_info,
+)
+from hubbub_core.tools import Tool, ToolSchema
+from hubbub_registry import Component
+
+from ._running import iterate, linked
+from ._tokens import estimate_tokens
+from .chat_model import HubChatModel
+from .config import LangChainChatCompletionClientConfig, load_object
+from .messages import text_and_reasoning, to_create_result, to_langchain
+
+_event_logger = logging.getLogger(EVENT_LOGGER_NAME)
+_NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
+_DEFAULT_WINDOW = 128_000
+_ANY_JSON: dict[str, Any] = {"title": "answer", "description": "The answer.", "type": "object", "properties": {}}
+
+_ToolChoice = Tool | Literal["auto", "required", "none"]
+
+
+class _Request(NamedTuple):
+    runnable: Runnable[Any, Any]
+    messages: list[BaseMessage]
+    options: dict[str, Any]
+    answer: str | None
+    """Name of the call that is the structured answer, when the model gives it as one; empty when any call is."""
+
+
+class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainChatCompletionClientConfig]):
+    """Any chat model of LangChain as a model client of the hub.
+
+    Options in `extra_create_args` are keyword arguments of the model's own methods, `config` among them (callbacks,
+    tags). With `tool_choice="none"` the model is given no tools. A pydantic class as `json_output` is the model's own
+    `with_structured_output`; together with tools it is one more tool, which the model has to call if it calls no other,
+    and its arguments are the answer. The result's content is JSON text either way. `json_output=True` is the method
+    `json_mode` of the model's `with_structured_output`, where it has one of its own.
+
+    Args:
+        chat_model: The model. It is not changed, and not closed.
+        model_info: What it can do. Without it: tools if its class binds tools, structured output if it has any, images
+            if its profile says so, and no JSON mode.
+        context_window: Tokens of prompt and answer; by default what its profile says.
+
+    Raises:
+        TypeError: It is no chat model of LangChain.
+        ValueError: `model_info` lacks a field.
+    """
+
+    component_type: ClassVar[str] = "model"
+    component_provider_override: ClassVar[str] = "hubbub_langchain.LangChainChatCompletionClient"
+    component_config_schema = LangChainChatCompletionClientConfig
+
+    def __init__(
+        self,
+        chat_model: BaseChatModel,
+        *,
+        model_info: ModelInfo | None = None,
+        context_window: int | None = None,
+    ) -> None:
+        if not isinstance(chat_model, BaseChatModel):
+            raise TypeError(f"expected a chat model of langchain_core, not a {type(chat_model).__name__}")
+        if model_info is not None:
+            validate_model_info(model_info)
+        self._chat_model = chat_model
+        self._model_info = model_info or _info_of(chat_model)
+        self._context_window = context_window or _profile(chat_model).get("max_input_tokens")
+        self._usage = _NO_USAGE
+        self._warned_window = False
+        self._source: LangChainChatCompletionClientConfig | None = None
+
+    @property
+    def chat_model(self) -> BaseChatModel:
+        """The model itself."""
+        return self._chat_model
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """Ask the model and return its whole reply.
+
+        Raises:
+            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
+                carry.
+            Exception: What the model raised.
+            asyncio.CancelledError: The token was cancelled.
+        """
+        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
+        reply = await linked(request.runnable.ainvoke(request.messages, **request.options), cancellation_token)
+        result = self._result(reply, request)
+        if _event_logger.isEnabledFor(logging.INFO):
+            from hubbub_core.logging import LLMCallEvent
+
+            _event_logger.info(
+                LLMCallEvent(
+                    messages=_dump(messages),
+                    response=result.model_dump(mode="json"),
+                    prompt_tokens=result.usage.prompt_tokens,
+                    completion_tokens=result.usage.completion_tokens,
+                )
+            )
+        return result
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Ask the model and yield the pieces of its text as they come, then one `CreateResult` with the whole reply.
+
+        Reasoning is yielded between `<think>` and `</think>`, and is the result's `thought`.
+
+        Raises:
+            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
+                carry.
+            Exception: What the model raised.
+            asyncio.CancelledError: The token was cancelled.
+        """
+        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
+        if _event_logger.isEnabledFor(logging.INFO):
+            from hubbub_core.logging import LLMStreamStartEvent
+
+            _event_logger.info(LLMStreamStartEvent(messages=_dump(messages)))
+        chunks: list[AIMessage] = []
+        thinking = shown = False
+        stream = iterate(
+            request.runnable.astream(request.messages, **request.options), cancellation_token or CancellationToken()
+        )
+        try:
+            async for chunk in stream:
+                chunks.append(chunk)
+                text, thought = text_and_reasoning(chunk)
+                if thought:
+                    yield thought if thinking else "<think>" + thought
+                    thinking = True
+                if text:
+                    yield "</think>" + text if thinking else text
+                    thinking, shown = False, True
+        finally:
+            await stream.aclose()
+        if thinking:
+            yield "</think>"
+        result = self._result(_merged(chunks), request)
+        if not shown and request.answer is not None and isinstance(result.content, str) and result.content:
+            yield result.content  # it came as the arguments of a call
+        if _event_logger.isEnabledFor(logging.INFO):
+            from hubbub_core.logging import LLMStreamEndEvent
+
+            _event_logger.info(
+                LLMStreamEndEvent(
+                    response=result.model_dump(mode="json"),
+                    prompt_tokens=result.usage.prompt_tokens,
+                    completion_tokens=result.usage.completion_tokens,
+                )
+            )
+        yield result
+
+    async def close(self) -> None:
+        """Do nothing: the model belongs to whoever made it."""
+
+    def actual_usage(self) -> RequestUsage:
+        """Return the tokens of all requests, as far as the model told them."""
+        return self._usage
+
+    def total_usage(self) -> RequestUsage:
+        """Return the tokens of all requests, as far as the model told them."""
+        return self._usage
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        """Return about how many tokens the messages and tools take up: a quarter of their bytes of UTF-8.
+
+        LangChain's models count by asking their service, or with a table that they fetch; this opens no connection.
+        """
+        return estimate_tokens(messages, [_schema(tool) for tool in tools])
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        """Return about how many tokens of the model's window are left; negative when the messages do not fit.
+
+        A window that is not known counts as 128,000 tokens, with one warning.
+        """
+        window = self._context_window
+        if window is None:
+            window = _DEFAULT_WINDOW
+            if not self._warned_window:
+                self._warned_window = True
+                warnings.warn(
+                    f"the context window of {type(self._chat_model).__name__} is not known; it is taken to be "
+                    f"{window:,} tokens; pass context_window to say what it is",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return window - self.count_tokens(messages, tools=tools)
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """What the model can do, in the older form. Use `model_info`."""
+        info = self._model_info
+        return ModelCapabilities(
+            vision=info["vision"], function_calling=info["function_calling"], json_output=info["json_output"]
+        )
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """What the model can do."""
+        return self._model_info
+
+    def _request(
+        self,
+        messages: Sequence[LLMMessage],
+        tools: Sequence[Tool | ToolSchema],
+        tool_choice: _ToolChoice,
+        json_output: bool | type[BaseModel] | None,
+        extra_create_args: Mapping[str, Any],
+    ) -> _Request:
+        self._check_vision(messages)
+        functions = _functions(tools)
+        choice = _choice(tool_choice, [function["name"] for function in functions])
+        if functions and not self._model_info["function_calling"]:
+            raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
+        if tool_choice == "none":
+            functions, choice = [], None
+        runnable: Runnable[Any, Any] = self._chat_model
+        answer: str | None = None
+        if isinstance(json_output, type) and issubclass(json_output, BaseModel):
+            if functions:
+                function = convert_to_openai_tool(json_output)["function"]
+                if choice is None:
+                    # Without one, the model could answer with text that is not of the schema.
+                    functions, choice, answer = _functions([*functions, function]), "any", function["name"]
+                runnable = self._bound(functions, choice)
+            else:
+                runnable, answer = self._structured(json_output), ""
+        elif json_output is True:
+            if functions:
+                raise ValueError(
+                    "LangChain's models take no JSON mode together with tools; pass a pydantic class as json_output"
+                )
+            runnable = self._json_mode()
+        elif json_output not in (None, False):
+            raise ValueError(f"json_output must be a boolean or a Pydantic model class, got {json_output!r}")
+        elif functions:
+            runnable = self._bound(functions, choice)
+        return _Request(runnable, to_langchain(messages), dict(extra_create_args), answer)
+
+    def _bound(self, functions: Sequence[Mapping[str, Any]], choice: str | None) -> Runnable[Any, Any]:
+        formatted = [{"type": "function", "function": dict(function)} for function in functions]
+        try:
+            if choice is None:
+                return self._chat_model.bind_tools(formatted)
+            return self._chat_model.bind_tools(formatted, tool_choice=choice)
+        except NotImplementedError as error:
+            raise ValueError(f"{type(self._chat_model).__name__} does not bind tools, so it cannot call any") from error
+
+    def _structured(self, schema: type[BaseModel]) -> Runnable[Any, Any]:
+        if not self._model_info["structured_output"]:
+            raise ValueError(
+                "Model does not support structured output. Set model_info['structured_output'] if it does."
+            )
+        return self._asking_part(schema)
+
+    def _json_mode(self) -> Runnable[Any, Any]:
+        if not self._model_info["json_output"]:
+            raise ValueError("Model does not support JSON output. Set model_info['json_output'] if it does.")
+        if not _overrides(self._chat_model, "with_structured_output"):
+            raise ValueError(
+                f"{type(self._chat_model).__name__} has no JSON mode of its own; pass a pydantic class as json_output"
+            )
+        return self._asking_part(_ANY_JSON, method="json_mode")
+
+    def _asking_part(self, schema: Any, **options: Any) -> Runnable[Any, Any]:
+        """Return the model as `with_structured_output` sets it up, without the parser: the hub's results are text."""
+        try:
+            structured = self._chat_model.with_structured_output(schema, **options)
+        except NotImplementedError as error:
+            raise ValueError(f"{type(self._chat_model).__name__} has no structured output") from error
+        if not isinstance(structured, RunnableSequence):
+            raise ValueError(
+                f"with_structured_output of {type(self._chat_model).__name__} returns a {type(structured).__name__}, "
+                "not the model and a parser"
+            )
+        return structured.first
+
+    def _check_vision(self, messages: Sequence[LLMMessage]) -> None:
+        if self._model_info["vision"]:
+            return
+        for message in messages:
+            if isinstance(message, UserMessage) and any(isinstance(part, Image) for part in message.content):
+                raise ValueError(
+                    "Model does not support vision and image was provided. Set model_info['vision'] if it does."
+                )
+
+    def _result(self, reply: BaseMessage, request: _Request) -> CreateResult:
+        if not isinstance(reply, AIMessage):
+            raise ValueError(f"the chat model answered with a {type(reply).__name__}, not with an AIMessage")
+        result = to_create_result(reply)
+        # Before anything else can fail: the tokens are paid for.
+        self._usage = RequestUsage(
+            prompt_tokens=self._usage.prompt_tokens + result.usage.prompt_tokens,
+            completion_tokens=self._usage.completion_tokens + result.usage.completion_tokens,
+        )
+        if request.answer is not None and not isinstance(result.content, str):
+            return _unwrapped(result, result.content, request.answer)
+        return result
+
+    def _to_config(self) -> LangChainChatCompletionClientConfig:
+        if self._source is None:
+            raise NotImplementedError(
+                f"This component does not support dumping to config: the {type(self._chat_model).__name__} was passed "
+                "as an object; load it from `model: FILE.py:ATTRIBUTE` to dump it"
+            )
+        return self._source
+
+    @classmethod
+    def _from_config(cls, config: LangChainChatCompletionClientConfig) -> Self:
+        # LangChain's own class is abstract, which a type checker does not take for a class that is asked for.
+        kind: Any = BaseChatModel
+        client = cls(
+            load_object(config.model, kind, "a LangChain chat model"),
+            model_info=config.model_info,
+            context_window=config.context_window,
+        )
+        client._source = config
+        return client
+
+
+def from_chat_model(model: BaseChatModel, **options: Any) -> ChatCompletionClient:
+    """Make a model client of the hub from a LangChain chat model.
+
+    A `HubChatModel` without options of its own is the client that it dresses.
+
+    Args:
+        model: The model.
+        **options: `model_info` and `context_window` of `LangChainChatCompletionClient`.
+    """
+    if isinstance(model, HubChatModel) and not (options or model.extra_create_args or model.cancellation_token):
+        return model.model_client
+    return LangChainChatCompletionClient(model, **options)
+
+
+def _info_of(model: BaseChatModel) -> ModelInfo:
+    profile = _profile(model)
+    binds = _overrides(model, "bind_tools")
+    return ModelInfo(
+        vision=bool(profile.get("image_inputs", False)),
+        function_calling=bool(profile.get("tool_calling", binds)) and binds,
+        # LangChain has no JSON mode that all models share, and no way to ask for one.
+        json_output=False,
+        family=ModelFamily.UNKNOWN,
+        structured_output=binds or _overrides(model, "with_structured_output"),
+        multiple_system_messages=True,
+    )
+
+
+def _profile(model: BaseChatModel) -> Mapping[str, Any]:
+    # Since langchain-core 1.1; before, some models had a property of that name.
+    profile = getattr(model, "profile", None)
+    return profile if isinstance(profile, Mapping) else {}
+
+
+def _overrides(model: BaseChatModel, method: str) -> bool:
+    return getattr(type(model), method) is not getattr(BaseChatModel, method)
+
+
+def _schema(tool: Tool | ToolSchema) -> ToolSchema:
+    return tool.schema if isinstance(tool, Tool) else tool
+
+
+def _functions(tools: Sequence[Tool | ToolSchema | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    functions: list[dict[str, Any]] = []
+    for tool in tools:
+        function: dict[str, Any] = {
+            "description": "",
+            "parameters": {"type": "object", "properties": {}},
+            **(tool.schema if isinstance(tool, Tool) else tool),
+        }
+        if not function.get("strict"):
+            function.pop("strict", None)  # what is not asked for need not be understood by the model's service
+        if any(other["name"] == function["name"] for other in functions):
+            raise ValueError(f"two tools are named {function['name']!r}; the model could not tell them apart")
+        functions.append(function)
+    return functions
+
+
+def _choice(choice: _ToolChoice, names: Sequence[str]) -> str | None:
+    """Return the choice in LangChain's words; None for its default, the model's own choice."""
+    if isinstance(choice, Tool):
+        name = choice.schema["name"]
+        if name not in names:
+            raise ValueError(f"tool_choice references '{name}' but it's not in the provided tools")
+        return name
+    if choice == "required":
+        if not names:
+            raise ValueError("tool_choice 'required' specified but no tools provided")
+        return "any"
+    if choice not in ("auto", "none"):
+        raise ValueError(f"tool_choice is 'auto', 'required', 'none' or a Tool, not {choice!r}")
+    return None
+
+
+def _merged(chunks: Sequence[AIMessage]) -> AIMessage:
+    """Return a stream's pieces as one message."""
+    if not chunks:
+        raise ValueError("the chat model ended its stream without an answer")
+    pieces = [chunk for chunk in chunks if isinstance(chunk, AIMessageChunk)]
+    if len(pieces) < len(chunks):
+        return chunks[-1]  # a model that does not stream yields its whole message
+    return pieces[0] + pieces[1:]
+
+
+def _unwrapped(result: CreateResult, calls: Sequence[FunctionCall], answer: str) -> CreateResult:
+    """Return a result whose content is the structured answer that the model gave as a call.
+
+    Where it calls tools at the same time, those come first, and it will answer again when it has their results.
+    """
+    others = [call for call in calls if answer and call.name != answer]
+    if others:
+        return result.model_copy(update={"content": others})
+    return result.model_copy(update={"content": calls[0].arguments, "finish_reason": "stop"})
+
+
+def _dump(messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:
+    return [message.model_dump(mode="json") for message in messages]
