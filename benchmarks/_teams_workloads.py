@@ -13,6 +13,7 @@ import asyncio
 import gc
 import importlib
 import json
+import logging
 import resource
 import sys
 import time
@@ -157,10 +158,11 @@ async def agentchat(chat: str, core: str, group: str, scale: float) -> dict[str,
 
 async def agent_framework(group: str, scale: float) -> dict[str, float]:
     """Run a group on agent-framework: executors that pass a number on, and its round-robin group chat."""
-    import agent_framework as af
-    from agent_framework.orchestrations import GroupChatBuilder
+    # By name: the type checker does not see the peers' environments.
+    af: Any = importlib.import_module("agent_framework")
+    group_chat: Any = importlib.import_module("agent_framework.orchestrations").GroupChatBuilder
 
-    class Constant(af.BaseChatClient):  # type: ignore[misc, name-defined] # in the peer's environment only
+    class Constant(af.BaseChatClient):  # type: ignore[misc] # the module is known at run time
         def __init__(self, pieces: int = 1) -> None:
             super().__init__()
             self.pieces = pieces
@@ -178,7 +180,7 @@ async def agent_framework(group: str, scale: float) -> dict[str, float]:
             for _ in range(self.pieces):
                 yield af.ChatResponseUpdate(role="assistant", contents=[af.Content.from_text("leaf ")])
 
-    class Pass(af.Executor):  # type: ignore[misc, name-defined] # in the peer's environment only
+    class Pass(af.Executor):  # type: ignore[misc] # the module is known at run time
         def __init__(self, name: str) -> None:
             super().__init__(id=name)
 
@@ -186,8 +188,8 @@ async def agent_framework(group: str, scale: float) -> dict[str, float]:
             if number > 0:
                 await ctx.send_message(number - 1)
 
-        # An annotation is read at run time, where this module's are texts.
-        take.__annotations__ = {"number": int, "ctx": af.WorkflowContext[int], "return": None}
+        # The library reads annotations, and those of this module are texts.
+        take.__annotations__.update(number=int, ctx=af.WorkflowContext[int])
         take = af.handler(take)
 
     def numbers(turns: int) -> Any:
@@ -198,7 +200,7 @@ async def agent_framework(group: str, scale: float) -> dict[str, float]:
     def chat(turns: int) -> Any:
         names = ["a", "b"]
         members = [af.Agent(client=Constant(), name=name, description="An agent.") for name in names]
-        builder = GroupChatBuilder(
+        builder = group_chat(
             participants=members, selection_func=lambda state: names[state.current_round % 2], max_rounds=turns
         )
         workflow = builder.build()
@@ -245,37 +247,39 @@ async def langgraph(group: str, scale: float) -> dict[str, float]:
     import operator
     from typing import Annotated, TypedDict
 
-    from langchain_core.messages import AIMessage
-    from langgraph.checkpoint.memory import InMemorySaver
-    from langgraph.config import get_stream_writer
-    from langgraph.graph import END, START, MessagesState, StateGraph
+    graphs: Any = importlib.import_module("langgraph.graph")
+    message: Any = importlib.import_module("langchain_core.messages").AIMessage
+    saver: Any = importlib.import_module("langgraph.checkpoint.memory").InMemorySaver
+    stream_writer: Any = importlib.import_module("langgraph.config").get_stream_writer
 
     class Said(TypedDict):
-        said: Annotated[list, operator.add]
+        said: Annotated[list[str], operator.add]
 
     # The annotations of this module are texts, and the library reads them.
-    Said.__annotations__ = {"said": Annotated[list, operator.add]}
+    Said.__annotations__ = {"said": Annotated[list[str], operator.add]}
 
     async def say(state: Any) -> Any:
         return {"said": [ANSWER]}
 
     async def answer(state: Any) -> Any:
-        return {"messages": [AIMessage(ANSWER)]}
+        return {"messages": [message(ANSWER)]}
 
     def loop(state: Any, node: Any, key: str, turns: int) -> Any:
         def onward(other: str) -> Callable[[Any], str]:
-            return lambda now: END if len(now[key]) >= turns + 1 else other
+            return lambda now: graphs.END if len(now[key]) >= turns + 1 else other
 
-        graph = StateGraph(state)
-        graph.add_node("a", node).add_node("b", node).add_edge(START, "a")
-        graph.add_conditional_edges("a", onward("b"), ["b", END]).add_conditional_edges("b", onward("a"), ["a", END])
+        graph = graphs.StateGraph(state)
+        graph.add_node("a", node).add_node("b", node).add_edge(graphs.START, "a")
+        graph.add_conditional_edges("a", onward("b"), ["b", graphs.END]).add_conditional_edges(
+            "b", onward("a"), ["a", graphs.END]
+        )
         return graph.compile(), {key: ["Go."] if key == "said" else [("user", "Go.")]}, {"recursion_limit": turns + 10}
 
     figures: dict[str, float] = {}
     if group == "turns":
         for kind, state, node, key in (
             (TRIVIAL, Said, say, "said"),
-            (ASSISTANT, MessagesState, answer, "messages"),
+            (ASSISTANT, graphs.MessagesState, answer, "messages"),
         ):
             for turns in TURNS:
                 times = repeats(turns, scale)
@@ -292,12 +296,14 @@ async def langgraph(group: str, scale: float) -> dict[str, float]:
         count = int(CHUNKS * scale)
 
         async def write(state: Any) -> Any:
-            writer = get_stream_writer()
+            writer = stream_writer()
             for _ in range(count):
                 writer("leaf ")
             return {"said": [ANSWER]}
 
-        graph = StateGraph(Said).add_node("a", write).add_edge(START, "a").add_edge("a", END).compile()
+        graph = (
+            graphs.StateGraph(Said).add_node("a", write).add_edge(graphs.START, "a").add_edge("a", graphs.END).compile()
+        )
         seen = 0
 
         async def follow() -> None:
@@ -308,8 +314,13 @@ async def langgraph(group: str, scale: float) -> dict[str, float]:
         figures[CHUNK] = await clocked(count, follow)
         assert seen == count, seen
     else:
-        graph = StateGraph(MessagesState).add_node("a", answer).add_edge(START, "a").add_edge("a", END)
-        agent = graph.compile(checkpointer=InMemorySaver())
+        graph = (
+            graphs.StateGraph(graphs.MessagesState)
+            .add_node("a", answer)
+            .add_edge(graphs.START, "a")
+            .add_edge("a", graphs.END)
+        )
+        agent = graph.compile(checkpointer=saver())
         thread = {"configurable": {"thread_id": "1"}}
         figures = await alone(lambda: agent.ainvoke({"messages": [("user", "Go on.")]}, thread), scale)
     return figures
@@ -326,4 +337,5 @@ async def main() -> None:
     print(json.dumps(figures | ({"peak memory of the turns, MB": peak} if group == "turns" else {})))
 
 
+logging.disable()  # agent-framework warns of its own limits
 asyncio.run(main())

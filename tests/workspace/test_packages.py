@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -15,11 +16,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = sorted(path.parent for path in [*ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")])
 PACKAGES = sorted(
-    path.parent for path in [*ROOT.glob("*/src/*/__init__.py"), *ROOT.glob("plugins/*/src/*/__init__.py")]
+    path.parent
+    for path in [*ROOT.glob("*/src/*/__init__.py"), *ROOT.glob("plugins/*/src/*/__init__.py")]
+    if importlib.util.find_spec(path.parent.name) is not None  # a member that is left out of this environment is not
 )
 PLUGINS = [package for package in PACKAGES if (package / "plugin.py").is_file()]
 # LangGraph is built on langchain-core: its messages, tools and models are LangChain's, and are converted in one place.
-BUILT_ON = {"hubbub_langgraph": {"hubbub_langchain"}}
+# The agents of hubbub-openai are documented as chat agents, and need its extra `agentchat`.
+BUILT_ON = {"hubbub_langgraph": {"hubbub_langchain"}, "hubbub_openai": {"hubbub_agentchat"}}
 FRAMEWORKS = ("langgraph", "langchain_core", "llama_index", "openai", "mcp", "numpy", "pydantic", "httpx", "PIL")
 
 

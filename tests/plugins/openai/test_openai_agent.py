@@ -514,7 +514,8 @@ async def test_component_is_dumped_and_loaded_with_its_tools(
     monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     model = {**dumped.model_dump(), "provider": "autogen_ext.agents.openai.OpenAIAgent"}
-    loaded = OpenAIAgent.load_component(json.loads(json.dumps(model)), allow=["code"])
+    with pytest.warns(UserWarning, match="SECURITY WARNING"):
+        loaded = OpenAIAgent.load_component(json.loads(json.dumps(model)), allow=["code"])
     bare = OpenAIAgent.from_config(agent.to_config().model_copy(update={"tools": None}))
     answer = await bare.run(task="Hi")
     await loaded.close()

@@ -35,16 +35,33 @@ def test_importing_the_package_loads_neither_sdk_nor_pydantic(module: str) -> No
 def test_public_names_are_all_there() -> None:
     assert set(hubbub_openai._LAZY) == set(hubbub_openai.__all__)
     for name in hubbub_openai.__all__:
-        assert getattr(hubbub_openai, name).__name__ == name
+        value = getattr(hubbub_openai, name)
+        assert isinstance(value, str) or value.__name__ == name
     with pytest.raises(AttributeError, match="hubbub_openai offers no 'Missing'"):
         _ = hubbub_openai.Missing
 
 
-def test_declared_provider_and_adapter_exist() -> None:
-    (component,) = plugin.hubbub_components()
+def test_chat_agents_name_the_extra_that_they_need() -> None:
+    code = """
+import sys
+sys.modules["hubbub_agentchat"] = None
+import hubbub_openai
+try:
+    hubbub_openai.OpenAIAgent
+except ImportError as exc:
+    print(exc)
+hubbub_openai.OpenAIChatCompletionClient
+"""
+    assert run(code) == "OpenAIAgent is a chat agent: `pip install hubbub-openai[agentchat]` adds what it needs\n"
+
+
+def test_declared_providers_and_adapter_exist() -> None:
     (adapter,) = plugin.hubbub_adapters()
 
-    assert getattr(hubbub_openai, component.provider.rpartition(".")[2]) is hubbub_openai.OpenAIChatCompletionClient
+    for component in plugin.hubbub_components():
+        cls = getattr(hubbub_openai, component.provider.rpartition(".")[2])
+        assert cls.component_provider_override == component.provider
+        assert cls.component_type == component.kind
     assert adapter.by == f"{hubbub_openai.from_client.__module__}.from_client"
     names = {f"{cls.__module__}.{cls.__qualname__}" for cls in openai.AsyncOpenAI.__mro__}
     assert names & set(adapter.sources)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables.utils import AddableDict
 from pydantic import BaseModel, JsonValue
 
 from hubbub_core.exchange import AgentChunk, AgentResult, Source
@@ -37,6 +38,7 @@ class Collector:
         self._name = name
         self._output = output
         self._pieces: list[Any] = []
+        self._grown = ""
 
     def feed(self, piece: Any) -> Iterator[AgentChunk]:
         """Take the next piece; yields the text, the thought and the whole calls in it."""
@@ -47,6 +49,8 @@ class Collector:
             shown = piece.get(key) if key is not None else None
         if callable(self._output):
             return
+        if isinstance(shown, str) and isinstance(piece, Mapping) and not isinstance(piece, AddableDict):
+            shown = self._growth(shown)
         if isinstance(shown, str) and shown:
             yield AgentChunk(content=shown, source=self._name)
         elif isinstance(shown, AIMessage):
@@ -55,6 +59,11 @@ class Collector:
                 yield AgentChunk(content=thought, source=self._name, kind="thought")
             if text:
                 yield AgentChunk(content=text, source=self._name)
+
+    def _growth(self, text: str) -> str:
+        """Return what is new in a text that a parser yields as a whole each time."""
+        known, self._grown = self._grown, text
+        return text.removeprefix(known) if text.startswith(known) else ""
 
     def calls(self, final: Any) -> Iterator[AgentChunk]:
         """Yield the calls of the answer, whose arguments streamed in pieces."""
@@ -78,7 +87,7 @@ def _joined(pieces: Sequence[Any]) -> Any:
         return "".join(pieces)
     if all(isinstance(piece, AIMessageChunk) for piece in pieces):
         return pieces[0] + pieces[1:]
-    if all(isinstance(piece, Mapping) for piece in pieces):
+    if all(isinstance(piece, AddableDict) for piece in pieces):
         keys = dict.fromkeys(key for piece in pieces for key in piece)
         return {key: _joined([piece[key] for piece in pieces if key in piece]) for key in keys}
     total = pieces[0]

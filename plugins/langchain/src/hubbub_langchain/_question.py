@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable
-from pydantic import BaseModel, RootModel
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
+from pydantic import BaseModel
 
 from hubbub_core.exchange import AgentTask
 from hubbub_core.models import LLMMessage
@@ -19,6 +20,9 @@ from .messages import to_langchain
 
 Input: TypeAlias = str | Callable[[AgentTask], Any] | None
 Form: TypeAlias = Literal["messages", "text", "context", "task"]
+
+_ROOT = "root"
+"""The one field of a schema that says: the input is no mapping."""
 
 _CONTEXT = "context"
 """The variable that LangChain's own chains put passages into."""
@@ -49,11 +53,11 @@ def question_for(runnable: Runnable[Any, Any], name: str, wanted: Input) -> Ques
     if callable(wanted):
         return Question(lambda task, _: wanted(task), takes_conversation=False)
     schema = _schema(runnable)
-    fields = {} if schema is None or issubclass(schema, RootModel) else schema.model_fields
-    if schema is None or issubclass(schema, RootModel) or not fields:
+    fields = {} if schema is None else schema.model_fields
+    if schema is None or set(fields) <= {_ROOT}:
         if wanted is not None:
             return Question(lambda task, _: {wanted: task.text()}, takes_conversation=False)
-        root = Any if schema is None or (not fields and not issubclass(schema, RootModel)) else _root(schema)
+        root = _resolved(runnable, fields[_ROOT].annotation) if fields else Any
         form = _form(root)
         if form is None:
             raise ValueError(
@@ -121,8 +125,18 @@ def _schema(runnable: Runnable[Any, Any]) -> type[BaseModel] | None:
     return schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
 
 
-def _root(schema: type[BaseModel]) -> Any:
-    return schema.model_fields["root"].annotation
+def _resolved(runnable: Any, annotation: Any) -> Any:
+    """Resolve the annotation of a function, which LangChain keeps as text if its module postpones annotations."""
+    if not isinstance(annotation, str | ForwardRef):
+        return annotation
+    while isinstance(runnable, RunnableSequence | RunnableBinding):
+        runnable = runnable.first if isinstance(runnable, RunnableSequence) else runnable.bound
+    function = getattr(runnable, "func", None) or getattr(runnable, "afunc", None)
+    try:
+        hints = get_type_hints(inspect.unwrap(function), include_extras=True) if callable(function) else {}
+    except (AttributeError, NameError, TypeError):
+        return annotation
+    return next((hint for parameter, hint in hints.items() if parameter != "return"), annotation)
 
 
 def _required(schema: type[BaseModel]) -> set[str]:

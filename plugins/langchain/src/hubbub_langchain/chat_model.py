@@ -408,12 +408,9 @@ def _class_of(schema: dict[str, Any] | type) -> type[BaseModel]:
 
 
 def _parsed(llm: Runnable[Any, Any], parser: Any, include_raw: bool) -> Runnable[Any, Any]:
-    if not include_raw:
-        return llm | parser
     # As LangChain's base class does it: an answer that cannot be parsed is told, not raised.
     parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     nothing = RunnablePassthrough.assign(parsed=lambda _: None)
-    structured: Runnable[Any, Any] = RunnableMap(raw=llm) | parse.with_fallbacks(
-        [nothing], exception_key="parsing_error"
-    )
+    told = parse.with_fallbacks([nothing], exception_key="parsing_error")
+    structured: Runnable[Any, Any] = RunnableMap(raw=llm) | told if include_raw else llm | parser
     return structured

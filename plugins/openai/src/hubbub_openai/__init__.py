@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._adapters import from_client as from_client
+    from ._azure_client import AZURE_OPENAI_USER_AGENT as AZURE_OPENAI_USER_AGENT
+    from ._azure_client import AzureOpenAIChatCompletionClient as AzureOpenAIChatCompletionClient
     from ._base_client import BaseOpenAIChatCompletionClient as BaseOpenAIChatCompletionClient
     from ._chat_client import OpenAIChatCompletionClient as OpenAIChatCompletionClient
     from ._errors import ModelEndpointError as ModelEndpointError
@@ -17,14 +19,22 @@ if TYPE_CHECKING:
     from ._openai_agent import OpenAIAgent as OpenAIAgent
     from ._openai_agent_config import OpenAIAgentConfig as OpenAIAgentConfig
     from ._openai_agent_config import OpenAIAgentState as OpenAIAgentState
+    from ._openai_assistant_agent import OpenAIAssistantAgent as OpenAIAssistantAgent
     from ._response_items import ResponseFailedError as ResponseFailedError
     from ._response_items import UnansweredRequestError as UnansweredRequestError
+    from ._threads import OpenAIAssistantAgentState as OpenAIAssistantAgentState
+    from .config import AzureOpenAIClientConfiguration as AzureOpenAIClientConfiguration
+    from .config import AzureOpenAIClientConfigurationConfigModel as AzureOpenAIClientConfigurationConfigModel
     from .config import BaseOpenAIClientConfigurationConfigModel as BaseOpenAIClientConfigurationConfigModel
     from .config import CreateArgumentsConfigModel as CreateArgumentsConfigModel
     from .config import OpenAIClientConfiguration as OpenAIClientConfiguration
     from .config import OpenAIClientConfigurationConfigModel as OpenAIClientConfigurationConfigModel
 
 __all__ = [
+    "AZURE_OPENAI_USER_AGENT",
+    "AzureOpenAIChatCompletionClient",
+    "AzureOpenAIClientConfiguration",
+    "AzureOpenAIClientConfigurationConfigModel",
     "BaseOpenAIChatCompletionClient",
     "BaseOpenAIClientConfigurationConfigModel",
     "CreateArgumentsConfigModel",
@@ -33,6 +43,8 @@ __all__ = [
     "OpenAIAgent",
     "OpenAIAgentConfig",
     "OpenAIAgentState",
+    "OpenAIAssistantAgent",
+    "OpenAIAssistantAgentState",
     "OpenAIChatCompletionClient",
     "OpenAIClientConfiguration",
     "OpenAIClientConfigurationConfigModel",
@@ -42,6 +54,10 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AZURE_OPENAI_USER_AGENT": "._azure_client",
+    "AzureOpenAIChatCompletionClient": "._azure_client",
+    "AzureOpenAIClientConfiguration": ".config",
+    "AzureOpenAIClientConfigurationConfigModel": ".config",
     "BaseOpenAIChatCompletionClient": "._base_client",
     "BaseOpenAIClientConfigurationConfigModel": ".config",
     "CreateArgumentsConfigModel": ".config",
@@ -50,6 +66,8 @@ _LAZY = {
     "OpenAIAgent": "._openai_agent",
     "OpenAIAgentConfig": "._openai_agent_config",
     "OpenAIAgentState": "._openai_agent_config",
+    "OpenAIAssistantAgent": "._openai_assistant_agent",
+    "OpenAIAssistantAgentState": "._threads",
     "OpenAIChatCompletionClient": "._chat_client",
     "OpenAIClientConfiguration": ".config",
     "OpenAIClientConfigurationConfigModel": ".config",
@@ -65,7 +83,7 @@ def __getattr__(name: str) -> object:
     try:
         module = import_module(_LAZY[name], __name__)
     except ModuleNotFoundError as exc:
-        if exc.name != "hubbub_agentchat":
+        if (exc.name or "").partition(".")[0] != "hubbub_agentchat":
             raise
         raise ImportError(f"{name} is a chat agent: `pip install hubbub-openai[agentchat]` adds what it needs") from exc
     value = globals()[name] = getattr(module, name)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from typing_extensions import TypedDict
 
 from hubbub_core.models import ModelCapabilities, ModelInfo
+from hubbub_registry import ComponentModel
 
 ReasoningEffort = Literal["minimal", "low", "medium", "high"]
 
@@ -103,6 +104,26 @@ class OpenAIClientConfiguration(BaseOpenAIClientConfiguration, total=False):
     """A client of the HTTP library that the installed SDK uses (`httpx` for openai 2, `httpx2` for openai 3)."""
 
 
+class AzureOpenAIClientConfiguration(BaseOpenAIClientConfiguration, total=False):
+    """Keyword arguments of `AzureOpenAIChatCompletionClient`."""
+
+    azure_endpoint: str | None
+    """Address of the resource; `AZURE_OPENAI_ENDPOINT` of the environment when not given."""
+    azure_deployment: str | None
+    """Name of the deployment; that of the model when not given."""
+    api_version: str | None
+    """Such as `2024-06-01`; `OPENAI_API_VERSION` of the environment when not given."""
+    azure_ad_token: str | SecretStr | None
+    """A token of Entra ID. Give only one of `api_key`, this, and a provider."""
+    azure_ad_token_provider: Any
+    """Called for each request, returns such a token or an awaitable of one. May be a component of kind
+    `token_provider`, or the component model of one."""
+    organization: str | None
+    project: str | None
+    http_client: Any
+    """A client of the HTTP library that the installed SDK uses (`httpx` for openai 2, `httpx2` for openai 3)."""
+
+
 class CreateArgumentsConfigModel(BaseModel):
     """Options that go into every request."""
 
@@ -141,3 +162,13 @@ class OpenAIClientConfigurationConfigModel(BaseOpenAIClientConfigurationConfigMo
 
     organization: str | None = None
     base_url: str | None = None
+
+
+class AzureOpenAIClientConfigurationConfigModel(BaseOpenAIClientConfigurationConfigModel):
+    """Configuration of the component `azure_openai`."""
+
+    azure_endpoint: str
+    azure_deployment: str | None = None
+    api_version: str
+    azure_ad_token: SecretStr | None = None
+    azure_ad_token_provider: ComponentModel | None = None

@@ -21,6 +21,18 @@ def hubbub_components() -> list[ComponentSpec]:
             needs=("key OPENAI_API_KEY",),
         ),
         ComponentSpec(
+            kind="model",
+            provider="hubbub_openai.AzureOpenAIChatCompletionClient",
+            name="azure_openai",
+            summary="Chat models that Azure OpenAI serves",
+            aliases=(
+                "autogen_ext.models.openai.AzureOpenAIChatCompletionClient",
+                "AzureOpenAIChatCompletionClient",
+                "azure_openai_chat_completion_client",
+            ),
+            needs=("key AZURE_OPENAI_API_KEY, or a token of Entra ID",),
+        ),
+        ComponentSpec(
             kind="agent",
             provider="hubbub_openai.OpenAIAgent",
             name="openai_agent",

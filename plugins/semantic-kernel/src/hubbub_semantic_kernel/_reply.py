@@ -9,6 +9,7 @@ from typing import Any
 
 from semantic_kernel.contents.chat_message_content import ChatMessageContent
 from semantic_kernel.contents.function_call_content import FunctionCallContent
+from semantic_kernel.contents.function_result_content import FunctionResultContent
 from semantic_kernel.contents.reasoning_content import ReasoningContent
 from semantic_kernel.contents.streaming_chat_message_content import StreamingChatMessageContent
 from semantic_kernel.contents.text_content import TextContent
@@ -18,7 +19,7 @@ from hubbub_core import FunctionCall
 from hubbub_core.models import CreateResult, FinishReasons, RequestUsage
 
 from ._calls import CallCollector
-from .messages import finish_reason, refused, usage_of
+from .messages import finish_reason, refused, usage_of, value_text
 
 
 class ReplyCollector:
@@ -40,6 +41,8 @@ class ReplyCollector:
         self._reason: str | None = None
         self._usage: Any = None
         self._total = RequestUsage(0, 0)
+        self._cached = False
+        self._returned: list[str] = []
 
     def add(self, message: ChatMessageContent) -> str:
         """Take a message or a piece of one, and return the text in it.
@@ -49,6 +52,9 @@ class ReplyCollector:
         """
         if message.role == AuthorRole.TOOL:
             self._end_round()
+            self._returned += [
+                value_text(item.result) for item in message.items if isinstance(item, FunctionResultContent)
+            ]
             return ""
         whole = not isinstance(message, StreamingChatMessageContent)
         texts = []
@@ -61,11 +67,13 @@ class ReplyCollector:
                 self._calls.add(item)
             else:
                 raise refused(item, message)
+        self._returned.clear()
         text = ("\n" if whole else "").join(texts)
         self._text.append(text)
         self._reason = message.finish_reason or self._reason
         # Some services repeat the usage with every piece, growing: the last one of a round counts.
         self._usage = message.metadata.get("usage") or self._usage
+        self._cached = bool(message.metadata.get("cached", self._cached))
         return text
 
     def result(self, *, split_thought: bool = False) -> CreateResult:
@@ -75,20 +83,32 @@ class ReplyCollector:
             split_thought: Whether to split `<think>...</think>` off the text (spec: newer N-288).
         """
         usage = self._sum()
-        calls = [FunctionCall(id=call.id, name=self._name(call.name), arguments=call.arguments) for call in self._done()]
-        text, thoughts = "".join(self._text), [*self._earlier]
+        calls = [
+            FunctionCall(id=call.id, name=self._name(call.name), arguments=call.arguments)
+            for call in self._calls.calls()
+        ]
+        # Where a filter of the kernel ends the request after a call, what the call returned is the answer.
+        text, thoughts = "".join(self._text) or "\n".join(self._returned), [*self._earlier]
         if self._reasoning:
             thoughts.append("".join(self._reasoning))
         if calls:
             thoughts += [text] if text else []
-            return _result(calls, thoughts, usage, "function_calls")
+            return self._result(calls, thoughts, usage, "function_calls")
         if split_thought and not thoughts:
             thought, text = split_thinking(text)
             thoughts += [] if thought is None else [thought]
-        return _result(text, thoughts, usage, finish_reason(self._reason))
+        return self._result(text, thoughts, usage, finish_reason(self._reason))
 
-    def _done(self) -> list[FunctionCall]:
-        return self._calls.calls()
+    def _result(
+        self, content: str | list[FunctionCall], thoughts: list[str], usage: RequestUsage, reason: FinishReasons
+    ) -> CreateResult:
+        return CreateResult(
+            finish_reason=reason,
+            content=content,
+            usage=usage,
+            cached=self._cached,
+            thought="\n".join(thoughts) if thoughts else None,
+        )
 
     def _end_round(self) -> None:
         self._earlier += [part for part in ("".join(self._reasoning), "".join(self._text)) if part]
@@ -122,18 +142,6 @@ def split_thinking(text: str) -> tuple[str | None, str]:
         )
         return None, text
     return text[start + len("<think>") : end].strip(), text[end + len("</think>") :].strip()
-
-
-def _result(
-    content: str | list[FunctionCall], thoughts: list[str], usage: RequestUsage, reason: FinishReasons
-) -> CreateResult:
-    return CreateResult(
-        finish_reason=reason,
-        content=content,
-        usage=usage,
-        cached=False,
-        thought="\n".join(thoughts) if thoughts else None,
-    )
 
 
 def _plain(name: str) -> str:

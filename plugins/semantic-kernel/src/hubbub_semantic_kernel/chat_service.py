@@ -142,9 +142,7 @@ class HubChatCompletion(ChatCompletionClientBase):
                 )
             ]
 
-        stream = self.model_client.create_stream(
-            from_chat_messages(chat_history.messages), **self._arguments(settings)
-        )
+        stream = self.model_client.create_stream(from_chat_messages(chat_history.messages), **self._arguments(settings))
         streamed = False
         try:
             async for item in stream:
@@ -154,9 +152,7 @@ class HubChatCompletion(ChatCompletionClientBase):
                     continue
                 if item.thought is not None:
                     # Apart from the calls: agents of Semantic Kernel do not show pieces that hold a call.
-                    thought = StreamingReasoningContent(
-                        choice_index=0, text=item.thought, ai_model_id=self.ai_model_id
-                    )
+                    thought = StreamingReasoningContent(choice_index=0, text=item.thought, ai_model_id=self.ai_model_id)
                     yield piece(items=[thought])
                 if isinstance(item.content, str):
                     ending: dict[str, Any] = {} if streamed else {"content": item.content}
@@ -219,8 +215,7 @@ def _offer_functions(
     if configuration.available_functions:
         settings.tool_choice = choice.value
         settings.tools = [
-            kernel_function_metadata_to_function_call_format(function)
-            for function in configuration.available_functions
+            kernel_function_metadata_to_function_call_format(function) for function in configuration.available_functions
         ]
 
 
@@ -242,9 +237,7 @@ def _tool_schema(tool: Mapping[str, Any]) -> ToolSchema:
 
 
 def _metadata(result: CreateResult) -> dict[str, Any]:
-    usage = CompletionUsage(
-        prompt_tokens=result.usage.prompt_tokens, completion_tokens=result.usage.completion_tokens
-    )
+    usage = CompletionUsage(prompt_tokens=result.usage.prompt_tokens, completion_tokens=result.usage.completion_tokens)
     metadata: dict[str, Any] = {"usage": usage, "cached": result.cached}
     if result.logprobs is not None:
         metadata["logprobs"] = [token.model_dump(mode="json") for token in result.logprobs]

@@ -32,6 +32,25 @@ _TAKEN = ("self", "settings")
 class _HubFunction(KernelFunctionFromMethod):
     """A kernel function whose arguments arrive as the model gave them, for whoever has the schema to check."""
 
+    def __init__(
+        self,
+        schema: ToolSchema,
+        call: Call,
+        *,
+        plugin_name: str | None = None,
+        stream_method: Callable[..., Any] | None = None,
+        returned: Any = str,
+    ) -> None:
+        # Not super(): to a type checker that is pydantic's own, made of the fields.
+        KernelFunctionFromMethod.__init__(
+            self,
+            method=_method(schema, call),
+            plugin_name=plugin_name,
+            stream_method=stream_method,
+            parameters=parameters_of(schema),
+            return_parameter=_return_parameter(returned),
+        )
+
     def gather_function_parameters(self, context: FunctionInvocationContext) -> dict[str, Any]:
         """Return the arguments by name.
 
@@ -69,13 +88,12 @@ class KernelFunctionFromTool(_HubFunction):
             text = tool.return_value_as_string(value)
             return value if str(value) == text else text
 
-        schema = tool.schema
         super().__init__(
-            method=_method(schema, call),
+            tool.schema,
+            call,
             plugin_name=plugin_name,
             stream_method=_stream_method(tool) if isinstance(tool, StreamTool) else None,
-            parameters=parameters_of(schema),
-            return_parameter=_return_parameter(tool.return_type()),
+            returned=tool.return_type(),
         )
 
 
@@ -257,6 +275,4 @@ def _workbench_function(workbench: Workbench, schema: ToolSchema) -> _HubFunctio
             raise FunctionExecutionException(result.to_text())
         return result.to_text()
 
-    return _HubFunction(
-        method=_method(schema, call), parameters=parameters_of(schema), return_parameter=_return_parameter(str)
-    )
+    return _HubFunction(schema, call)

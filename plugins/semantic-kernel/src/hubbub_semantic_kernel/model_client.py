@@ -163,7 +163,7 @@ class SKChatCompletionAdapter(ChatCompletionClient):
             async with aclosing(stream) as pieces:
                 async for alternatives in pieces:
                     for piece in alternatives:
-                        if piece is not None and piece.choice_index == 0 and (text := reply.add(piece)):
+                        if piece.choice_index == 0 and (text := reply.add(piece)):
                             emit(text)
             return self._settle(reply)
 
@@ -204,7 +204,7 @@ class SKChatCompletionAdapter(ChatCompletionClient):
         )
 
     @property
-    def capabilities(self) -> ModelInfo:  # type: ignore[override] # documented so; it has all that the base's has
+    def capabilities(self) -> ModelInfo:
         """What the model can do."""
         return self._model_info
 
@@ -261,7 +261,9 @@ class SKChatCompletionAdapter(ChatCompletionClient):
 
     def _switch_json_on(self, settings: PromptExecutionSettings, wanted: bool | type[BaseModel]) -> None:
         if isinstance(wanted, type):
-            raise ValueError("structured output is not supported through Semantic Kernel; json_output cannot be a class")
+            raise ValueError(
+                "structured output is not supported through Semantic Kernel; json_output cannot be a class"
+            )
         if not self._model_info["json_output"]:
             raise ValueError("Model does not support JSON output")
         for name, value in _JSON_MODES.items():
@@ -282,6 +284,8 @@ class SKChatCompletionAdapter(ChatCompletionClient):
             return []
         if not self._model_info["function_calling"]:
             raise ValueError("Model does not support function calling and tools were provided")
+        if not self._client.SUPPORTS_FUNCTION_CALLING:
+            raise ValueError(f"{type(self._client).__name__} does not support function calling and tools were provided")
         if choice != "auto":
             warnings.warn(
                 "tool_choice is handed on as a function choice behavior; not every service of Semantic Kernel heeds it",
@@ -365,7 +369,9 @@ def _checked(token: CancellationToken | None) -> CancellationToken:
 
 
 def _has_image(message: LLMMessage) -> bool:
-    return isinstance(message, UserMessage) and any(isinstance(part, Image) for part in message.content)
+    if not isinstance(message, UserMessage) or isinstance(message.content, str):
+        return False
+    return any(isinstance(part, Image) for part in message.content)
 
 
 def _dump(messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:

@@ -62,9 +62,7 @@ class KernelFunctionTool(BaseTool[BaseModel, Any]):
             "required": [parameter.name for parameter in self._shown if parameter.is_required],
             "additionalProperties": False,
         }
-        return ToolSchema(
-            name=self.name, description=self.description, parameters=cast("ParametersSchema", parameters)
-        )
+        return ToolSchema(name=self.name, description=self.description, parameters=cast("ParametersSchema", parameters))
 
     def args_type(self) -> type[BaseModel]:
         """Return a class of the arguments, made from the schema.
@@ -145,7 +143,9 @@ def from_kernel(kernel: Kernel) -> StaticWorkbench:
 
 def _kernel(kernel: Kernel | None, model_client: ChatCompletionClient | None) -> Kernel:
     if kernel is not None and model_client is not None:
-        raise ValueError("both a kernel and a model_client are given; add HubChatCompletion(model_client) to the kernel")
+        raise ValueError(
+            "both a kernel and a model_client are given; add HubChatCompletion(model_client) to the kernel"
+        )
     if kernel is not None:
         return kernel
     return Kernel() if model_client is None else Kernel(services=HubChatCompletion(model_client))

@@ -1,0 +1,133 @@
+"""The thread of a session: how it is made, what of it is kept, and how it goes to JSON and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semantic_kernel.agents.agent import Agent, AgentThread
+from semantic_kernel.agents.chat_completion.chat_completion_agent import ChatCompletionAgent, ChatHistoryAgentThread
+from semantic_kernel.contents.chat_message_content import ChatMessageContent
+from semantic_kernel.contents.function_result_content import FunctionResultContent
+
+from .messages import value_text
+
+ThreadFactory = Callable[[str | None], AgentThread]
+"""Makes a thread: a new one of None, the existing one of its id."""
+
+# By name: these modules import vendors' packages, and whoever has such an agent has them loaded.
+_ASSISTANT = "semantic_kernel.agents.open_ai.openai_assistant_agent"
+_RESPONSES = "semantic_kernel.agents.open_ai.openai_responses_agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is left of a thread between two runs."""
+
+    id: str | None
+    messages: tuple[ChatMessageContent, ...] | None = None
+    """The conversation, where the thread keeps it and no server does."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON: `{"thread_id": "...", "messages": [...]}`."""
+        state: dict[str, Any] = {"thread_id": self.id}
+        if self.messages is not None:
+            state["messages"] = [_dump(message) for message in self.messages]
+        return state
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Saved:
+        """Read what `to_json` returned.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        if not isinstance(state.get("thread_id"), str | None) or not isinstance(state.get("messages"), list | None):
+            raise ValueError(f"not the state of a Semantic Kernel agent: it has {sorted(state)}")
+        messages = state.get("messages")
+        return cls(
+            id=state.get("thread_id"),
+            messages=None if messages is None else tuple(map(ChatMessageContent.model_validate, messages)),
+        )
+
+
+def default_factory(agent: Agent) -> ThreadFactory | None:
+    """Return how threads of an agent are made; None where only the agent itself knows."""
+    if isinstance(agent, ChatCompletionAgent):
+        return lambda thread_id: ChatHistoryAgentThread(thread_id=thread_id)
+    owner: Any = agent
+    assistants, responses = sys.modules.get(_ASSISTANT), sys.modules.get(_RESPONSES)
+    if assistants is not None and isinstance(agent, assistants.OpenAIAssistantAgent):
+        return lambda thread_id: _thread(assistants.AssistantAgentThread(client=owner.client, thread_id=thread_id))
+    if responses is not None and isinstance(agent, responses.OpenAIResponsesAgent):
+        return lambda thread_id: _thread(
+            responses.ResponsesAgentThread(
+                client=owner.client, previous_response_id=thread_id, enable_store=owner.store_enabled
+            )
+        )
+    return None
+
+
+async def save(thread: AgentThread) -> Saved:
+    """Return what has to be kept of a thread."""
+    # A thread of Responses that the server does not store keeps the conversation, and says so in `store_enabled`.
+    local = isinstance(thread, ChatHistoryAgentThread) or getattr(thread, "store_enabled", True) is False
+    if not local:
+        return Saved(thread.id)
+    found: Any = thread
+    messages: AsyncIterable[ChatMessageContent] = found.get_messages()
+    return Saved(thread.id, tuple([message async for message in messages]))
+
+
+async def restore(saved: Saved, factory: ThreadFactory | None, agent: str) -> AgentThread:
+    """Make the thread again.
+
+    Raises:
+        ValueError: Only a factory could, and there is none.
+    """
+    if factory is None and saved.messages is None:
+        raise ValueError(
+            f"thread {saved.id!r} of agent {agent!r} cannot be made again: pass thread=lambda thread_id: ... to "
+            "adapt(), which returns the agent's thread of that id"
+        )
+    thread = ChatHistoryAgentThread(thread_id=saved.id) if factory is None else factory(saved.id)
+    for message in saved.messages or ():
+        await thread.on_new_message(message)
+    return thread
+
+
+def _thread(made: AgentThread) -> AgentThread:
+    return made
+
+
+def _dump(message: ChatMessageContent) -> dict[str, Any]:
+    # Metadata may hold anything (arguments of the kernel, objects of a vendor); of it, what is JSON is kept.
+    dumped = message.model_dump(
+        mode="json", exclude_none=True, exclude={"metadata": True, "items": {"__all__": {"metadata"}}}
+    )
+    dumped["metadata"] = _json_only(message.metadata)
+    for item, shown in zip(message.items, dumped["items"], strict=True):
+        shown["metadata"] = _json_only(item.metadata)
+        if isinstance(item, FunctionResultContent):
+            # Semantic Kernel would write an object's repr.
+            shown["result"] = value_text(item.result)
+    return dumped
+
+
+def _json_only(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if _is_json(value)}
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) for key in value) and all(map(_is_json, value.values()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return isinstance(value, list) and all(map(_is_json, value))
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
