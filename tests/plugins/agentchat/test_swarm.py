@@ -92,10 +92,19 @@ async def test_state_restores_the_current_speaker() -> None:
     assert state["agent_states"]["SwarmGroupChatManager"]["type"] == "SwarmManagerState"
 
 
+class Slow(ReplayChatCompletionClient):
+    """Lets other tasks run before it answers, so that a run can be cancelled while it is asked."""
+
+    async def create(self, *args: Any, **keywords: Any) -> CreateResult:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return await super().create(*args, **keywords)
+
+
 async def test_handoff_that_was_heard_counts_also_when_the_run_was_cancelled_just_then() -> None:
     heard_and_cancelled = 0
     for steps in range(200):
-        bob = agent("Bob", *["done"] * 4)
+        bob = AssistantAgent("Bob", Slow(["done"] * 4, model_info=INFO))
         swarm = Swarm([agent("Alice", over_to("bob"), "Alice again", handoffs=["Bob"]), bob], max_turns=2)
         token = CancellationToken()
         running = asyncio.create_task(swarm.run(task="go", cancellation_token=token))

@@ -57,7 +57,7 @@ class ScriptedModel(BaseChatModel):
         for piece in re.findall(r"\S+\s*", str(reply.content)):
             yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
         calls = [(call["name"], json.dumps(call["args"]), call["id"]) for call in reply.tool_calls]
-        calls += [(call["name"], call["args"] or "", call["id"]) for call in reply.invalid_tool_calls]
+        calls += [(call["name"] or "", call["args"] or "", call["id"]) for call in reply.invalid_tool_calls]
         for index, (name, arguments, call_id) in enumerate(calls):
             for piece, first in ((arguments[:4], True), (arguments[4:], False)):
                 chunk = {"name": name if first else None, "args": piece, "id": call_id if first else None}

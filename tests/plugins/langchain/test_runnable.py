@@ -13,7 +13,14 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel, RunnablePassthrough
+from langchain_core.runnables import (
+    Runnable,
+    RunnableConfig,
+    RunnableGenerator,
+    RunnableLambda,
+    RunnableParallel,
+    RunnablePassthrough,
+)
 
 from hubbub_core import AdaptedAgent, AgentId, CancellationToken, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask, Source
@@ -128,7 +135,7 @@ async def test_passages_reach_a_model_that_takes_messages(scripted: Callable[...
 
 async def test_documents_beside_an_answer_are_sources() -> None:
     documents = [Document("Storks nest on chimneys.", metadata={"title": "Birds", "score": 0.5})]
-    chain = RunnableParallel(context=lambda _: documents, answer=lambda _: "On chimneys.")
+    chain: Runnable[Any, Any] = RunnableParallel(context=lambda _: documents, answer=lambda _: "On chimneys.")
 
     chunks, result = await run(adapt(chain), "Where?")
 
@@ -139,7 +146,7 @@ async def test_documents_beside_an_answer_are_sources() -> None:
 
 
 async def test_the_answer_is_found_by_its_key_or_by_a_function() -> None:
-    chain = RunnableParallel(left=lambda text: f"l {text}", right=lambda text: f"r {text}")
+    chain: Runnable[Any, Any] = RunnableParallel(left=lambda text: f"l {text}", right=lambda text: f"r {text}")
 
     assert (await adapt(chain, output="right").run("x")).text() == "r x"
     assert (await adapt(chain, output=lambda found: found["left"] + found["right"]).run("x")).text() == "l xr x"
@@ -240,7 +247,7 @@ async def test_calls_of_the_answer_are_told(scripted: Callable[..., Any]) -> Non
 async def test_a_configuration_reaches_the_run() -> None:
     seen: list[Any] = []
 
-    def look(text: str, config: dict[str, Any]) -> str:
+    def look(text: str, config: RunnableConfig) -> str:
         seen.append((config["tags"], config["metadata"]["session"]))
         return text
 

@@ -248,8 +248,8 @@ async def test_a_failing_function_is_told_to_the_model() -> None:
 
 
 async def test_a_filter_that_ends_the_run_makes_the_functions_result_the_answer() -> None:
-    async def stop(context: AutoFunctionInvocationContext, following: Any) -> None:
-        await following(context)
+    async def stop(context: AutoFunctionInvocationContext, next: Any) -> None:
+        await next(context)
         context.terminate = True
 
     agent = sk_agent(replay(asks('{"a": 1, "b": 2}', thought="Sums.")))

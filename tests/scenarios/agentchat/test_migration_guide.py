@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ async def test_cancelled_token_ends_the_call() -> None:
 
 
 async def test_picture_from_a_file_is_part_of_the_question(tmp_path: Path) -> None:
-    (tmp_path / "test.png").write_bytes(__import__("base64").b64decode(PNG))
+    (tmp_path / "test.png").write_bytes(base64.b64decode(PNG))
     model = replay("A pixel.")
     message = MultiModalMessage(
         content=["Describe the content of this image", Image.from_file(tmp_path / "test.png")], source="user"
@@ -139,6 +140,7 @@ print('Hello, world!')
 """
 
 
+@pytest.mark.filterwarnings("ignore:LocalCommandLineCodeExecutor runs code on this machine")
 async def test_assistant_and_executor_write_and_run_a_script(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,14 +373,17 @@ async def test_what_a_run_said_can_be_read_by_code_for_0_2() -> None:
 
 async def test_stream_can_be_cancelled_between_its_items() -> None:
     token = CancellationToken()
-    team = RoundRobinGroupChat([CountingAgent("counter", "Counts.")])
-    stream: AsyncIterator[Any] = team.run_stream(task="1", cancellation_token=token)
-
+    team = RoundRobinGroupChat([CountingAgent(name, "Counts.") for name in ("first", "second")])
     heard: list[str] = []
-    with pytest.raises(asyncio.CancelledError):
-        async for item in stream:
-            heard.append(item.to_text())
+
+    async def listen() -> None:
+        async for item in team.run_stream(task="1", cancellation_token=token):
+            assert isinstance(item, TextMessage)
+            heard.append(item.content)
             if len(heard) == 3:
                 token.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await listen()
 
     assert heard == ["1", "2", "3"]

@@ -181,6 +181,7 @@ print('Hello world')
 """
 
 
+@pytest.mark.filterwarnings("ignore:LocalCommandLineCodeExecutor runs code on this machine")
 @pytest.mark.parametrize(("source", "ran"), [("coder", True), ("stranger", False)])
 async def test_code_of_the_chosen_sources_is_run(tmp_path: Path, source: str, ran: bool) -> None:
     async def approve(request: ApprovalRequest) -> ApprovalResponse:

@@ -1,4 +1,7 @@
-"""The examples in the reference of teams, conditions and configurations (spec: 000-part2 sections 3, 8..10; 004 S4-016..044)."""
+"""The examples in the reference of teams, conditions and configurations.
+
+spec: 000-part2 sections 3, 8..10; 004 S4-016..044
+"""
 
 from __future__ import annotations
 
@@ -66,12 +69,12 @@ async def test_team_counts_the_same_again_after_a_reset() -> None:
 async def test_team_goes_on_without_a_task(streaming: bool) -> None:
     team = RoundRobinGroupChat(counters("1", "2", "3"), termination_condition=MaxMessageTermination(3))
 
-    async def run(**task: str) -> list[str]:
+    async def run(task: str | None) -> list[str]:
         if streaming:
-            return said([item async for item in team.run_stream(**task)][:-1])
-        return said((await team.run(**task)).messages)
+            return said([item async for item in team.run_stream(task=task)][:-1])
+        return said((await team.run(task=task)).messages)
 
-    first, second = await run(task=COUNT), await run()
+    first, second = await run(COUNT), await run(None)
 
     assert first == [f"user: {COUNT}", "Assistant1: 1", "Assistant2: 1"]
     assert second == ["Assistant1: 2", "Assistant2: 2", "Assistant1: 3"]
@@ -238,7 +241,8 @@ async def test_swarm_hands_over_from_alice_to_bob() -> None:
 
 
 async def test_swarm_asks_a_user_who_is_no_member_and_goes_on_with_the_answer() -> None:
-    alice = AssistantAgent("Alice", replay(calling("transfer_to_user"), "Bob was born in June."), handoffs=["user"])
+    model = replay(calling("transfer_to_user"), "Bob was born in June.", "On the first.")
+    alice = AssistantAgent("Alice", model, handoffs=["user"])
     condition = HandoffTermination(target="user") | MaxMessageTermination(3)
     team = Swarm([alice], termination_condition=condition)
 
@@ -247,7 +251,11 @@ async def test_swarm_asks_a_user_who_is_no_member_and_goes_on_with_the_answer() 
     second = await team.run(task=answer)
 
     assert first.stop_reason == "Handoff to user from Alice detected."
-    assert said(second.messages)[:2] == ["user: Bob's birthday is on 1st June.", "Alice: Bob was born in June."]
+    assert said(second.messages) == [
+        "user: Bob's birthday is on 1st June.",
+        "Alice: Bob was born in June.",
+        "Alice: On the first.",
+    ]
 
 
 async def test_conditions_are_combined_and_reset() -> None:
@@ -364,8 +372,8 @@ def covers(found: Any, wanted: Any, where: str = "") -> list[str]:
     last = where.rpartition(".")[2]
     if last == "provider":
         found, wanted = found.rpartition(".")[2], wanted.rpartition(".")[2]
-    # Both are said by this library in its own words, or have gone up since the page was written.
-    if (last == "description" and ".config.description" not in where) or last == "component_version":
+    # Descriptions of classes are in this library's own words; versions have gone up since the page was written.
+    if (last == "description" and ".config.description" not in where) or last in ("version", "component_version"):
         return []
     return [] if found == wanted else [f"{where}: {found!r}, not {wanted!r}"]
 
@@ -380,9 +388,11 @@ async def test_documented_team_is_loaded_and_dumped_with_the_same_values(
     team = BaseGroupChat.load_component(json.loads(path.read_text()))
     dumped = json.loads(team.dump_component().model_dump_json(exclude_none=True))
     again = BaseGroupChat.load_component(dumped)
+    wanted = documented("gpt-4o-mini")
+    del wanted["config"]["participants"][0]["config"]["tools"]  # in a workbench since version 2 of the agent
 
     assert isinstance(team, RoundRobinGroupChat)
-    assert covers(dumped, documented("gpt-4o-mini")) == []
+    assert covers(dumped, wanted) == []
     assert "sk-xxx" not in json.dumps(dumped)
     assert again.dump_component() == team.dump_component()
 

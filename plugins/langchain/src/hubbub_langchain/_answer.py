@@ -133,7 +133,7 @@ def read_answer(name: str, output: Output, final: Any) -> AgentResult:
 
 
 def _answer_key(name: str, output: str | None, final: Mapping[str, Any]) -> str:
-    keys = ", ".join(map(str, final)) or "nothing"
+    keys = ", ".join(sorted(map(str, final))) or "nothing"  # parallel branches end in any order
     if output is not None:
         if output not in final:
             raise ValueError(f"{name!r} returned no {output!r}; it returned {keys}")

@@ -216,7 +216,7 @@ class HubChatModel(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         splitter, cutter = ThoughtSplitter(), StopCutter(stop or ())
-        shown = False
+        shown: set[str] = set()
         stream = self.model_client.create_stream(
             from_langchain(messages, source=self.source), **self._arguments(options)
         )
@@ -227,7 +227,7 @@ class HubChatModel(BaseChatModel):
                     if kind == "text":
                         text = cutter.feed(text)
                     if text:
-                        shown = True
+                        shown.add(kind)
                         yield _chunk(text, kind)
                     if cutter.stopped:
                         yield self._final(AIMessageChunk(content=""), {"finish_reason": "stop"})
@@ -235,17 +235,20 @@ class HubChatModel(BaseChatModel):
                 if last is not None:
                     rest = cutter.end()
                     if rest:
-                        shown = True
+                        shown.add("text")
                         yield _chunk(rest, "text")
                     yield self._last(last, shown, stop or ())
 
-    def _last(self, result: CreateResult, shown: bool, stop: Sequence[str]) -> ChatGenerationChunk:
-        """Return the chunk that ends a stream: the calls, or the whole reply of a client that streams nothing."""
+    def _last(self, result: CreateResult, shown: set[str], stop: Sequence[str]) -> ChatGenerationChunk:
+        """Return the chunk that ends a stream: the calls, and what of the reply the client did not stream."""
         text, thought, metadata = "", "", response_metadata(result)
-        if not shown and isinstance(result.content, str):
-            text, thought = cut_at_stop(result.content, stop), result.thought or ""
-            if text != result.content:
-                metadata["finish_reason"] = "stop"
+        if isinstance(result.content, str):
+            if "thought" not in shown:
+                thought = result.thought or ""
+            if "text" not in shown:
+                text = cut_at_stop(result.content, stop)
+                if text != result.content:
+                    metadata["finish_reason"] = "stop"
         elif not shown:
             text = result.thought or ""
         calls = [] if isinstance(result.content, str) else result.content

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._errors import ModelEndpointError, endpoint_errors, shown_url
 from ._linked import linked
-from ._response_items import ModelAnswer, ResponseFailedError, read_response
+from ._response_items import Piece, ResponseFailedError, read_code_run, read_response
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -20,8 +20,8 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 async def ask_response(
     client: AsyncOpenAI, request: Mapping[str, Any], *, stream: bool, token: CancellationToken
-) -> AsyncGenerator[str | ModelAnswer, None]:
-    """Ask the model; yield the pieces of its text as they come if it is streamed, then what came of it.
+) -> AsyncGenerator[Piece, None]:
+    """Ask the model; yield the pieces of its text and the code it ran as they come if it is streamed, then the answer.
 
     Args:
         client: The SDK's client.
@@ -57,6 +57,8 @@ async def ask_response(
                 break
             if event.type in _TEXT:
                 yield event.delta
+            elif event.type == "response.output_item.done" and event.item.type == "code_interpreter_call":
+                yield read_code_run(event.item)
             elif event.type in _ENDS:
                 response = event.response
             elif event.type == "error":
@@ -66,4 +68,6 @@ async def ask_response(
         await events.close()
     if response is None:
         raise ModelEndpointError(base_url, model, "ended its stream before the answer was over")
-    yield read_response(response)
+    answer = read_response(response)
+    answer.code_runs.clear()
+    yield answer

@@ -22,7 +22,7 @@ from hubbub_core.models import (
 
 from ._errors import ModelEndpointError, endpoint_errors, shown_url
 from ._linked import linked
-from ._response_items import CodeRun, ModelAnswer, ResponseFailedError
+from ._response_items import CodeRun, ModelAnswer, Piece, ResponseFailedError
 from ._threads import AssistantSetup, OpenAIAssistantAgentState
 from ._tools import normalize_name
 
@@ -138,7 +138,7 @@ class AssistantThreads:
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Append the messages and run the assistant on the thread. Always a stream: nothing is polled."""
         for message in messages:
             await self.add(state, message)
@@ -161,7 +161,7 @@ class AssistantThreads:
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Hand the run the outputs that it waits for."""
         thread_id = state.thread_id
         assert thread_id is not None
@@ -180,9 +180,7 @@ class AssistantThreads:
             async for piece in pieces:
                 yield piece
 
-    async def _read(
-        self, events: Any, token: CancellationToken, *, show: bool
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    async def _read(self, events: Any, token: CancellationToken, *, show: bool) -> AsyncGenerator[Piece, None]:
         answer = ModelAnswer()
         texts: list[str] = []
         run: Any = None
@@ -202,7 +200,11 @@ class AssistantThreads:
                 elif event.event == "thread.message.completed":
                     texts.append(_read_message(event.data, answer))
                 elif event.event == "thread.run.step.completed":
-                    _read_step(event.data, answer)
+                    runs = _read_step(event.data)
+                    answer.code_runs.extend(runs)
+                    if show:
+                        for code_run in runs:
+                            yield code_run
                 elif event.event.removeprefix("thread.run.") in _ENDS:
                     run = event.data
                 elif event.event == "error":
@@ -219,6 +221,8 @@ class AssistantThreads:
         _read_run(run, answer)
         if run.status != "requires_action":
             self._run_id = None
+        if show:
+            answer.code_runs.clear()
         yield answer
 
     async def abandon(self, state: OpenAIAssistantAgentState) -> None:
@@ -313,9 +317,10 @@ def _read_message(message: Any, answer: ModelAnswer) -> str:
     return text
 
 
-def _read_step(step: Any, answer: ModelAnswer) -> None:
+def _read_step(step: Any) -> list[CodeRun]:
+    runs: list[CodeRun] = []
     if step.step_details.type != "tool_calls":
-        return
+        return runs
     for call in step.step_details.tool_calls:
         if call.type == "code_interpreter":
             outputs = [
@@ -323,7 +328,8 @@ def _read_step(step: Any, answer: ModelAnswer) -> None:
                 for output in call.code_interpreter.outputs
             ]
             failed = step.status == "failed"
-            answer.code_runs.append(CodeRun(call.code_interpreter.input, "\n".join(outputs), failed))
+            runs.append(CodeRun(call.code_interpreter.input, "\n".join(outputs), failed))
+    return runs
 
 
 def _read_run(run: Any, answer: ModelAnswer) -> None:

@@ -28,14 +28,16 @@ from hubbub_core.models import ChatCompletionClient, RequestUsage
 from hubbub_core.tools import BaseTool, Workbench
 from hubbub_registry import Component, ComponentModel
 
-from ._agent_events import answer_events, execution_event, request_event
+from ._agent_events import answer_events, code_events, execution_event, request_event
 from ._ask_response import ask_response
 from ._builtin_tools import builtin_tool
 from ._function_tools import FunctionTools, hub_tool, response_function
 from ._openai_agent_config import OpenAIAgentConfig, OpenAIAgentState
 from ._response_items import (
+    CodeRun,
     Item,
     ModelAnswer,
+    Piece,
     ResponseFailedError,
     add_usage,
     call_item,
@@ -223,10 +225,13 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
                 self._ask(pending, previous, fallback, functions, token, stream=stream, may_call=left > 0)
             ) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, str):
-                        yield piece
-                    else:
+                    if isinstance(piece, ModelAnswer):
                         answers.append(piece)
+                    elif isinstance(piece, CodeRun):
+                        for event in code_events(piece, self.name):
+                            yield event
+                    else:
+                        yield piece
             answer = answers[-1]
             for event in answer_events(answer, self.name):
                 yield event
@@ -263,7 +268,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         *,
         stream: bool,
         may_call: bool,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Ask the model once; with `fallback` again when the service has forgotten the previous response."""
         while True:
             request = self._request(items, previous, functions, may_call=may_call)

@@ -24,13 +24,13 @@ from hubbub_core import CancellationToken
 from hubbub_core.models import LLMMessage
 from hubbub_core.tools import BaseTool
 
-from ._agent_events import answer_events, execution_event, request_event
+from ._agent_events import answer_events, code_events, execution_event, request_event
 from ._assistant_threads import AssistantThreads
 from ._errors import endpoint_errors, shown_url
 from ._function_tools import FunctionTools, hub_tool
 from ._linked import linked
 from ._openai_agent import refuse_model_client
-from ._response_items import ModelAnswer, ResponseFailedError, add_usage
+from ._response_items import CodeRun, ModelAnswer, ResponseFailedError, add_usage
 from ._response_threads import ResponseThreads
 from ._threads import AssistantSetup, OpenAIAssistantAgentState, Threads
 
@@ -222,10 +222,13 @@ class OpenAIAssistantAgent(BaseChatAgent):
         for _ in range(_MAX_ROUNDS):
             async with aclosing(asked) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, str):
-                        yield piece
-                    else:
+                    if isinstance(piece, ModelAnswer):
                         answers.append(piece)
+                    elif isinstance(piece, CodeRun):
+                        for event in code_events(piece, self.name):
+                            yield event
+                    else:
+                        yield piece
             answer = answers[-1]
             for event in answer_events(answer, self.name):
                 yield event

@@ -71,6 +71,10 @@ class ModelAnswer:
         return kept
 
 
+Piece: TypeAlias = str | CodeRun | ModelAnswer
+"""What asking yields: of a stream the pieces of its text and code that was run, then what came of it."""
+
+
 def message_item(message: LLMMessage, role: str = "user") -> list[Item]:
     """Return the items of a model message.
 
@@ -158,10 +162,7 @@ def _read_item(item: Any, answer: ModelAnswer) -> None:
         if item.result:
             answer.images.append(item.result)
     elif kind == "code_interpreter_call":
-        outputs = None
-        if item.outputs is not None:
-            outputs = "\n".join(output.logs if output.type == "logs" else output.url for output in item.outputs)
-        answer.code_runs.append(CodeRun(item.code or "", outputs, item.status == "failed"))
+        answer.code_runs.append(read_code_run(item))
     elif kind == "mcp_call":
         failed = getattr(item, "error", None) is not None
         content = f"Error: {item.error}" if failed else item.output or ""
@@ -179,6 +180,14 @@ def _read_item(item: Any, answer: ModelAnswer) -> None:
             f"the model wants {kind.removesuffix('_call').replace('_', ' ')} action {item.action!r} carried out on "
             "this machine, which this agent does not do"
         )
+
+
+def read_code_run(item: Any) -> CodeRun:
+    """Read a `code_interpreter_call`."""
+    outputs = None
+    if item.outputs is not None:
+        outputs = "\n".join(output.logs if output.type == "logs" else output.url for output in item.outputs)
+    return CodeRun(item.code or "", outputs, item.status == "failed")
 
 
 def add_usage(parts: Sequence[RequestUsage]) -> RequestUsage:

@@ -12,7 +12,7 @@ from hubbub_core.models import FunctionExecutionResult, LLMMessage
 from ._ask_response import ask_response
 from ._errors import endpoint_errors, shown_url
 from ._function_tools import response_function
-from ._response_items import Item, ModelAnswer, message_item, output_item
+from ._response_items import Item, ModelAnswer, Piece, message_item, output_item
 from ._threads import AssistantSetup, OpenAIAssistantAgentState
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ResponseThreads:
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Ask for a response to the conversation and the messages, which become part of it."""
         if self._unsure:
             await self._items(state)
@@ -110,7 +110,7 @@ class ResponseThreads:
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Ask for the next response, with the results."""
         items = [output_item(result) for result in results]
         async with aclosing(self._ask(state, items, functions, stream=stream, token=token)) as asked:
@@ -125,7 +125,7 @@ class ResponseThreads:
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         setup = self._setup
         request: dict[str, Any] = {
             "model": setup.model,

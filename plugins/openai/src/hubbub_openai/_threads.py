@@ -11,7 +11,7 @@ from pydantic import Field
 from hubbub_agentchat.state import BaseState
 from hubbub_core.models import FunctionExecutionResult, LLMMessage
 
-from ._response_items import ModelAnswer
+from ._response_items import ModelAnswer, Piece
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -82,7 +82,7 @@ class Threads(Protocol):
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Append messages and let the assistant work; yields pieces of its text, then what came of it."""
 
     def submit(
@@ -94,7 +94,7 @@ class Threads(Protocol):
         *,
         stream: bool,
         token: CancellationToken,
-    ) -> AsyncGenerator[str | ModelAnswer, None]:
+    ) -> AsyncGenerator[Piece, None]:
         """Go on with the results of the functions that an answer called."""
 
     async def abandon(self, state: OpenAIAssistantAgentState) -> None:

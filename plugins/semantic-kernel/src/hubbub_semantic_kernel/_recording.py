@@ -71,8 +71,14 @@ class Recorder:
             elif not self._attached(item):
                 raise refused(item, message)
 
+    def intermediate(self, message: ChatMessageContent) -> None:
+        """Take a message on the way to the answer, whose text may have streamed already."""
+        # Agents of Responses hand over empty messages too.
+        if message.items:
+            self.message(message)
+
     def message(self, message: ChatMessageContent) -> None:
-        """Take a whole message: an answer, or an intermediate one whose text may have streamed already."""
+        """Take a whole message."""
         if any(message is counted for counted in self._counted):
             # Some agents hand an intermediate message over twice.
             return

@@ -73,8 +73,8 @@ def default_factory(agent: Agent) -> ThreadFactory | None:
 
 async def save(thread: AgentThread) -> Saved:
     """Return what has to be kept of a thread."""
-    # A thread of Responses that the server does not store keeps the conversation, and says so in `store_enabled`.
-    local = isinstance(thread, ChatHistoryAgentThread) or getattr(thread, "store_enabled", True) is False
+    # A thread of Responses that the server does not store has no id, and keeps the conversation.
+    local = isinstance(thread, ChatHistoryAgentThread) or getattr(thread, "response_id", "") is None
     if not local:
         return Saved(thread.id)
     found: Any = thread
@@ -104,9 +104,13 @@ def _thread(made: AgentThread) -> AgentThread:
 
 
 def _dump(message: ChatMessageContent) -> dict[str, Any]:
-    # Metadata may hold anything (arguments of the kernel, objects of a vendor); of it, what is JSON is kept.
+    # Metadata may hold anything (arguments of the kernel, objects of a vendor); of it, what is JSON is kept. What tells
+    # a piece's place in a stream means nothing for the whole that was put together of them.
+    pieces = {"choice_index", "function_invoke_attempt"}
     dumped = message.model_dump(
-        mode="json", exclude_none=True, exclude={"metadata": True, "items": {"__all__": {"metadata"}}}
+        mode="json",
+        exclude_none=True,
+        exclude={"metadata": True, **dict.fromkeys(pieces, True), "items": {"__all__": {"metadata", *pieces}}},
     )
     dumped["metadata"] = _json_only(message.metadata)
     for item, shown in zip(message.items, dumped["items"], strict=True):

@@ -106,12 +106,12 @@ class SKAgentAdapter:
             thread = self._thread = self._new_thread(None)
 
         async def intermediate(message: ChatMessageContent) -> None:
-            recorder.message(message)
+            recorder.intermediate(message)
 
         options: dict[str, Any] = {"messages": messages, "thread": thread, "on_intermediate_message": intermediate}
         if self._arguments is not None:
             options["arguments"] = _kernel_arguments(self._arguments)
-        if not self._hands_calls_over():
+        if not self._loses_in_streams():
             try:
                 await self._take(self._agent.invoke_stream(**options), recorder.piece)
             except NotImplementedError:
@@ -132,10 +132,14 @@ class SKAgentAdapter:
             if aclose is not None:
                 await aclose()
 
-    def _hands_calls_over(self) -> bool:
-        """Say whether the caller is to make the calls, which a ChatCompletionAgent loses when it streams."""
+    def _loses_in_streams(self) -> bool:
+        """Say whether Semantic Kernel would drop messages of a streamed run.
+
+        A `ChatCompletionAgent` drops calls that the caller is to make; an agent of Responses that has the server store
+        nothing does not keep its answers.
+        """
         if not isinstance(self._agent, ChatCompletionAgent):
-            return False
+            return getattr(self._agent, "store_enabled", True) is False
         settings = dict(self._agent.arguments.execution_settings or {}) if self._agent.arguments else {}
         given = getattr(self._arguments, "execution_settings", None) or {}
         behaviors = [each.function_choice_behavior for each in {**settings, **given}.values()]
