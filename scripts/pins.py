@@ -7,7 +7,9 @@ A resolver travels back in time without a word. So every pick that is not the ne
 that the resolver itself gives, and one that scripts/accepted-pins.toml does not list ends the script with status 1.
 
 The pins stand in pyproject.toml as `constraint-dependencies` and `build-constraint-dependencies`, because a lock file
-carries download addresses. They bind this repository only: published distributions have ranges.
+carries download addresses. A plugin whose framework cannot live beside the others is excluded from the workspace and
+has an environment of its own, pinned in its folder's pins.txt. Pins bind this repository only: published distributions
+have ranges.
 """
 
 from __future__ import annotations
@@ -27,18 +29,22 @@ ACCEPTED = ROOT / "scripts" / "accepted-pins.toml"
 BEGIN = "# pins: written by scripts/pins.py\n"
 END = "# end of pins\n"
 BUILD_BACKEND = "uv-build"
+WORKSPACE = "workspace"
+"""Name of the main environment; the others are named after their plugins."""
 
 
 class PinsError(Exception):
     """Something that the person at the terminal has to mend."""
 
 
-def uv(*arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run uv in the repository."""
+def uv(
+    *arguments: str, stdin: str | None = None, check: bool = True, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run uv in the repository; in another folder the repository's pins do not bind."""
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     done = subprocess.run(
         [sys.executable, "-m", "uv", *arguments],
-        cwd=ROOT,
+        cwd=folder,
         input=stdin,
         capture_output=True,
         text=True,
@@ -68,30 +74,58 @@ def resolve() -> list[str]:
     return sorted(line.strip() for line in exported.splitlines() if re.match(r"[\w.-]+==", line))
 
 
+def compile_requirements(lines: list[str], *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Resolve requirement lines for every platform and the supported Pythons, unbound by the repository's pins."""
+    return uv(
+        "pip", "compile", "-", "--no-header", "--no-annotate", "--universal", "--python-version", "3.11", *options,
+        stdin="\n".join(lines), check=check, folder=Path(tempfile.gettempdir()),
+    )  # fmt: skip
+
+
 def newest(names: list[str]) -> dict[str, str]:
     """Return the newest release of each package for the oldest Python that is supported, on any platform."""
-    listed = uv(
-        "pip", "compile", "-", "--no-deps", "--no-header", "--no-annotate", "--upgrade", "--universal",
-        "--python-version", "3.11", stdin="\n".join(names),
-    ).stdout  # fmt: skip
     found: dict[str, str] = {}
-    for line in listed.splitlines():
+    for line in compile_requirements(names, "--no-deps", "--upgrade").stdout.splitlines():
         name, separator, rest = line.partition("==")
         if separator:
             found[name] = rest.split(";")[0].strip()
     return found
 
 
-def cause(name: str, version: str, pins: list[str]) -> str:
+def requirements(members: list[Path]) -> list[str]:
+    """Return members of the repository, all their extras, and the tools of the dev group as requirement lines."""
+    lines = []
+    for member in members:
+        extras = tomllib.loads((member / "pyproject.toml").read_text())["project"].get("optional-dependencies", {})
+        lines.append(f"-e {member}[{','.join(extras)}]" if extras else f"-e {member}")
+    tools = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]["dev"]
+    return [*lines, *(tool for tool in tools if not tool.startswith("hubbub"))]
+
+
+def members() -> list[Path]:
+    """Return the folders of the workspace's members, the excluded ones left out."""
+    paths = [*sorted(ROOT.glob("*/pyproject.toml")), *sorted(ROOT.glob("plugins/*/pyproject.toml"))]
+    return [path.parent for path in paths if path.parent not in excluded()]
+
+
+def excluded() -> list[Path]:
+    """Return the folders of the plugins that have an environment of their own."""
+    workspace = tomllib.loads(PYPROJECT.read_text())["tool"]["uv"]["workspace"]
+    return [ROOT / folder for folder in workspace.get("exclude", [])]
+
+
+def own_members(plugin: Path) -> list[Path]:
+    """Return what is installed in the environment of an excluded plugin."""
+    return [ROOT / "registry", ROOT / "core", ROOT / "plugins" / "agentchat", plugin]
+
+
+def cause(name: str, version: str, pins: list[str], lines: list[str]) -> str:
     """Let the resolver say why the newest release of a package cannot be had beside the other picks."""
     others = [pin for pin in pins if not pin.startswith(f"{name}==")]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write("\n".join([*others, f"{name}=={version}"]) + "\n")
         constraints.flush()
-        tried = uv(
-            "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev", "-c", constraints.name, "-q",
-            "--universal", "--python-version", "3.11", check=False,
-        )  # fmt: skip
+        tried = compile_requirements(lines, "-c", constraints.name, "-q", check=False)
     if not tried.returncode:
         return "it can be had: another choice of the resolver, renew the pins"
     said = " ".join(tried.stderr.split())
@@ -110,9 +144,9 @@ def parse(pins: list[str]) -> dict[str, set[str]]:
     return versions
 
 
-def report(pins: list[str]) -> bool:
+def report(environment: str, pins: list[str], lines: list[str]) -> bool:
     """Print every pick that is not the newest; returns whether all of them are accepted."""
-    accepted: dict[str, str] = tomllib.loads(ACCEPTED.read_text())["accepted"]
+    accepted: dict[str, str] = tomllib.loads(ACCEPTED.read_text()).get(environment, {})
     pinned = parse(pins)
     fine = True
     for name, version in newest(sorted(pinned)).items():
@@ -123,11 +157,11 @@ def report(pins: list[str]) -> bool:
             print(f"accepted  {name} {picks} (newest {version}): {accepted[name]}")
         else:
             fine = False
-            print(f"REFUSED   {name} {picks} (newest {version}): {cause(name, version, pins)}")
+            print(f"REFUSED   {name} {picks} (newest {version}): {cause(name, version, pins, lines)}")
     for name in sorted(set(accepted) - set(pinned)):
         print(f"note      {name} is listed as accepted but is not part of the environment")
     print(
-        f"{len(pinned)} packages pinned"
+        f"{environment}: {len(pinned)} packages pinned"
         + ("" if fine else "; list a refused pick in scripts/accepted-pins.toml or mend it")
     )
     return fine
@@ -150,26 +184,44 @@ def read_pins() -> list[str]:
     return pins
 
 
+def own_environments(*, renew: bool) -> bool:
+    """Renew or check the pins of the excluded plugins; returns whether what they leave behind is accepted."""
+    fine = True
+    for plugin in excluded():
+        lines = requirements(own_members(plugin))
+        file = plugin / "pins.txt"
+        if renew:
+            resolved = compile_requirements(lines, "--upgrade").stdout.splitlines()
+            pins = sorted(line.strip() for line in resolved if re.match(r"[\w.-]+==", line))
+            file.write_text("# Written by scripts/pins.py\n" + "\n".join(pins) + "\n")
+        pins = [line for line in file.read_text().splitlines() if "==" in line]
+        fine = report(plugin.name, pins, lines) and fine
+    return fine
+
+
 def main() -> int:
     """Run the script; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="leave the pins alone; say which are not the newest")
     arguments = parser.parse_args()
     try:
+        lines = requirements([ROOT, *members()])
         if arguments.check:
-            return 0 if report(read_pins()) else 1
+            fine = report(WORKSPACE, read_pins(), lines)
+            return 0 if own_environments(renew=False) and fine else 1
         before = PYPROJECT.read_text()
         bare = without_pins(before)
         try:
             PYPROJECT.write_text(bare)
             pins = resolve()
-            fine = report(pins)
+            fine = report(WORKSPACE, pins, lines)
             backend = newest([BUILD_BACKEND])[BUILD_BACKEND]
         except BaseException:
             PYPROJECT.write_text(before)
             raise
         write(bare, pins, backend)
         uv("lock")
+        fine = own_environments(renew=True) and fine
     except PinsError as error:
         print(f"pins: {error}", file=sys.stderr)
         return 2

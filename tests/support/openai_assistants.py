@@ -157,7 +157,7 @@ class Assistants:
         thread = _found(self.threads, thread_id, "thread")
         self._check_idle(thread_id)
         assistant = _found(self.assistants, request.body["assistant_id"], "assistant")
-        self._check_resources({**(assistant.get("tool_resources") or {}), **thread["tool_resources"]})
+        self._check_resources(_resources(assistant, thread))
         run = {
             "id": self._storage.new_id("run"),
             "object": "thread.run",
@@ -211,11 +211,11 @@ class Assistants:
             if run["thread_id"] == thread_id and run["status"] not in _OVER:
                 raise ServiceError(400, f"Can't add messages to {thread_id} while a run {run['id']} is active.")
 
-    def _check_resources(self, resources: JsonObject) -> None:
-        for file_id in (resources.get("code_interpreter") or {}).get("file_ids") or ():
+    def _check_resources(self, resources: dict[str, list[str]]) -> None:
+        for file_id in resources["file_ids"]:
             if file_id not in self._storage.files:
                 raise ServiceError(404, f"No file found with id '{file_id}'.")
-        for store_id in (resources.get("file_search") or {}).get("vector_store_ids") or ():
+        for store_id in resources["vector_store_ids"]:
             if store_id not in self._storage.vector_stores:
                 raise ServiceError(404, f"No vector store found with id '{store_id}'.")
 
@@ -284,9 +284,7 @@ class Assistants:
 
     def _search(self, run: JsonObject, part: FileSearch) -> list[JsonObject]:
         thread, assistant = self.threads[run["thread_id"]], self.assistants[run["assistant_id"]]
-        resources = {**(assistant.get("tool_resources") or {}), **thread["tool_resources"]}
-        stores = (resources.get("file_search") or {}).get("vector_store_ids") or []
-        hits = self._storage.search(stores, part.query)
+        hits = self._storage.search(_resources(assistant, thread)["vector_store_ids"], part.query)
         return [
             {
                 "type": "file_citation",
@@ -329,6 +327,16 @@ class Assistants:
         parts = asked[-1]["content"] if asked else []
         question = " ".join(part["text"]["value"] for part in parts if part["type"] == "text")
         return Text(f"{run['model']} was asked: {' '.join(question.split()[:12])}")
+
+
+def _resources(*owners: JsonObject) -> dict[str, list[str]]:
+    """Return the files and stores of an assistant and a thread together."""
+    found: dict[str, list[str]] = {"file_ids": [], "vector_store_ids": []}
+    for owner in owners:
+        resources = owner.get("tool_resources") or {}
+        for tool, key in (("code_interpreter", "file_ids"), ("file_search", "vector_store_ids")):
+            found[key].extend((resources.get(tool) or {}).get(key) or ())
+    return found
 
 
 def _found(objects: dict[str, JsonObject], object_id: str, what: str) -> JsonObject:

@@ -96,8 +96,7 @@ def test_no_member_requires_another_plugin(member: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=name)
 def test_imports_point_one_way(package: Path) -> None:
     allowed = {"hubbub_registry": {"hubbub_registry"}}.get(
-        package.name,
-        {"hubbub_registry", "hubbub_core", package.name, *BUILT_ON.get(package.name, ()), *EXTRAS.get(package.name, ())},
+        package.name, {"hubbub_registry", "hubbub_core", package.name, *BUILT_ON.get(package.name, ())}
     )
     found = set()
     for file in package.rglob("*.py"):

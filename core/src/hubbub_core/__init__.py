@@ -164,6 +164,9 @@ if TYPE_CHECKING:
         trace_invoke_agent_span as trace_invoke_agent_span,
     )
     from ._telemetry import (
+        trace_invoke_agent_stream as trace_invoke_agent_stream,
+    )
+    from ._telemetry import (
         trace_tool_span as trace_tool_span,
     )
     from ._topic import (
@@ -257,6 +260,7 @@ __all__ = [
     "rpc",
     "trace_create_agent_span",
     "trace_invoke_agent_span",
+    "trace_invoke_agent_stream",
     "trace_tool_span",
     "try_get_known_serializers_for_type",
     "type_subscription",
@@ -322,6 +326,7 @@ _LAZY: Final = {
     "rpc": "._routed_agent",
     "trace_create_agent_span": "._telemetry",
     "trace_invoke_agent_span": "._telemetry",
+    "trace_invoke_agent_stream": "._telemetry",
     "trace_tool_span": "._telemetry",
     "try_get_known_serializers_for_type": "._serialization",
     "type_subscription": "._default_subscription",

@@ -111,6 +111,24 @@ def trace_invoke_agent_span(
         yield span
 
 
+def trace_invoke_agent_stream(
+    stream: AsyncGenerator[_T, None],
+    agent_name: str,
+    *,
+    agent_id: str | None = None,
+    agent_description: str | None = None,
+) -> AsyncGenerator[_T, None]:
+    """Trace a run of an agent that streams: one span like that of `trace_invoke_agent_span`, for all of `stream`.
+
+    The span is the current one while the agent works, not while its consumer does something between two items. While
+    nobody traces, `stream` itself is returned.
+    """
+    if not _tracing(None):
+        return stream
+    attributes = _agent_attributes("invoke_agent", agent_name, agent_id, agent_description)
+    return _traced_stream(stream, f"invoke_agent {agent_name}", "CLIENT", attributes)
+
+
 def _tool_attributes(name: str, description: str | None, call_id: str | None) -> Mapping[str, str | None]:
     return {
         "gen_ai.operation.name": "execute_tool",

@@ -389,6 +389,30 @@ async def test_options_reach_the_client() -> None:
     assert client.create_calls[0]["json_output"] is True
 
 
+@pytest.mark.parametrize(
+    ("response_format", "fields"),
+    [
+        ({"type": "json_object"}, None),
+        (Sum, ["total"]),
+        ({"type": "json_schema", "json_schema": {"name": "Sum", "schema": Sum.model_json_schema()}}, ["total"]),
+    ],
+    ids=["object", "class", "schema"],
+)
+async def test_the_response_format_of_agents_is_the_hubs_json_output(response_format: Any, fields: Any) -> None:
+    client = replay("{}", info=ABLE)
+
+    await HubChatModel(model_client=client).ainvoke(ASK, response_format=response_format)
+
+    given = client.create_calls[0]["json_output"]
+    assert (None if given is True else list(given.model_fields)) == fields
+    assert client.create_calls[0]["extra_create_args"] == {}
+
+
+async def test_a_response_format_of_no_known_form_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^response_format 'xml' is in no form that LangChain's agents use$"):
+        await model("x").ainvoke(ASK, response_format="xml")
+
+
 async def test_structured_output_is_the_clients_where_it_has_one() -> None:
     client = replay('{"total": 3}', info=ABLE)
 
@@ -483,6 +507,11 @@ async def test_a_cache_of_langchain_tells_models_apart() -> None:
     second = HubChatModel(model_client=replay("two"), cache=cache)
 
     assert [(await chat_model.ainvoke(ASK)).content for chat_model in (first, second, first)] == ["one", "two", "one"]
+
+
+def test_its_profile_says_what_the_client_can_do() -> None:
+    assert model(info=ABLE).profile == {"image_inputs": True, "tool_calling": True, "structured_output": True}
+    assert HubChatModel(model_client=replay(), profile={"max_input_tokens": 9}).profile == {"max_input_tokens": 9}
 
 
 def test_a_dump_holds_no_client() -> None:

@@ -407,8 +407,6 @@ async def test_images_need_a_model_that_sees(scripted: Callable[..., Any]) -> No
 
 def test_the_profile_tells_what_the_model_can_do(scripted: Callable[..., Any]) -> None:
     model = scripted()
-    if "profile" not in type(model).model_fields:
-        pytest.skip("profiles came with langchain-core 1.1")
     client = adapt(model.model_copy(update={"profile": {"image_inputs": True, "max_input_tokens": 1000}}))
 
     assert client.model_info["vision"] is True

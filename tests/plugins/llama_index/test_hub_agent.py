@@ -14,7 +14,7 @@ from hubbub_core.exchange import AgentContext, AgentResult, AgentTask
 from hubbub_core.models import CreateResult, ModelInfo, RequestUsage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 from hubbub_core.tools import BaseTool, StaticWorkbench
-from hubbub_llama_index import LlamaIndexAgent
+from hubbub_llama_index import LlamaIndexToolAgent
 from hubbub_registry import bound
 
 # LlamaIndex looks through the attributes of its agents with `inspect`, deprecated ones of pydantic included.
@@ -51,7 +51,7 @@ def replay(*answers: str | CreateResult) -> ReplayChatCompletionClient:
     return ReplayChatCompletionClient(list(answers), model_info=INFO)
 
 
-async def run(agent: LlamaIndexAgent, text: str) -> AgentResult:
+async def run(agent: LlamaIndexToolAgent, text: str) -> AgentResult:
     context = AgentContext(cancellation_token=CancellationToken(), name="solver")
     items = [item async for item in agent.run(AgentTask.from_text(text), context)]
     result = items[-1]
@@ -63,7 +63,7 @@ async def run(agent: LlamaIndexAgent, text: str) -> AgentResult:
 async def test_it_calls_the_hubs_tools(tool: Any) -> None:
     client = replay(CALL, "It is 5.")
 
-    result = await run(LlamaIndexAgent(client, tools=[tool], system_prompt="Add."), "2+3?")
+    result = await run(LlamaIndexToolAgent(client, tools=[tool], system_prompt="Add."), "2+3?")
 
     assert result.text() == "It is 5."
     assert [(source.title, source.content) for source in result.sources] == [("add", "5")]
@@ -78,7 +78,7 @@ async def test_an_error_of_a_tool_is_told_to_the_model(tool: Any) -> None:
     call = CALL.model_copy(update={"content": [FunctionCall(id="1", name="add", arguments='{"a": 2, "b": 300}')]})
     client = replay(call, "It failed.")
 
-    result = await run(LlamaIndexAgent(client, tools=[tool]), "2+300?")
+    result = await run(LlamaIndexToolAgent(client, tools=[tool]), "2+300?")
 
     assert "too large" in result.sources[0].content
     assert result.sources[0].metadata["is_error"] is True
@@ -90,21 +90,21 @@ async def test_a_react_agent_takes_a_model_without_function_calls() -> None:
         ['Thought: I add.\nAction: add\nAction Input: {"a": 2, "b": 3}', "Thought: Done.\nAnswer: It is 5."]
     )
 
-    result = await run(LlamaIndexAgent(client, tools=[Add()], mode="react"), "2+3?")
+    result = await run(LlamaIndexToolAgent(client, tools=[Add()], mode="react"), "2+3?")
 
     assert (result.text(), result.sources[0].content) == ("It is 5.", "5")
 
 
 def test_a_model_that_cannot_call_functions_is_refused_with_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"ReplayChatCompletionClient cannot call functions, .* take mode 'react'"):
-        LlamaIndexAgent(ReplayChatCompletionClient([]))
+        LlamaIndexToolAgent(ReplayChatCompletionClient([]))
 
 
 def test_what_is_no_tool_is_refused() -> None:
     tools: list[Any] = [object()]
 
     with pytest.raises(TypeError, match="object is neither a tool nor a workbench of the hub"):
-        LlamaIndexAgent(replay(), tools=tools)
+        LlamaIndexToolAgent(replay(), tools=tools)
 
 
 async def test_it_is_built_from_references_and_keeps_its_conversation() -> None:
@@ -117,7 +117,8 @@ async def test_it_is_built_from_references_and_keeps_its_conversation() -> None:
 
     with bound(parts):
         first, second = (
-            LlamaIndexAgent.load_component({"provider": "llama_index_agent", "config": dict(config)}) for _ in range(2)
+            LlamaIndexToolAgent.load_component({"provider": "llama_index_agent", "config": dict(config)})
+            for _ in range(2)
         )
     await run(first, "I am Ann")
     await second.load_state(json.loads(json.dumps(await first.save_state())))

@@ -39,10 +39,19 @@ from hubbub_agentchat.messages import (
     TextMessage,
 )
 from hubbub_agentchat.teams import RoundRobinGroupChat
-from hubbub_core import CancellationToken, Image
+from hubbub_core import (
+    AdaptedAgent,
+    AgentId,
+    AgentResult,
+    AgentTask,
+    CancellationToken,
+    Image,
+    SingleThreadedAgentRuntime,
+)
 from hubbub_core.models import AssistantMessage, UserMessage
 from hubbub_core.tools import FunctionTool, StaticWorkbench
 from hubbub_openai import OpenAIAgent, ResponseFailedError, UnansweredRequestError
+from hubbub_registry import adapt
 
 MakeAgent = Callable[..., OpenAIAgent]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -544,5 +553,44 @@ async def test_agents_take_turns_in_a_team(make_agent: MakeAgent) -> None:
     ]
 
 
-def test_failure_of_the_model_is_a_runtime_error() -> None:
+async def test_agent_works_as_an_agent_of_the_runtime(
+    make_agent: MakeAgent, sdk: openai.AsyncOpenAI, server: OpenAIServer
+) -> None:
+    server.reply(Calls(("add", {"a": 1, "b": 2})))
+    adapted = adapt(make_agent(tools=[add]))
+    assert isinstance(adapted, AdaptedAgent)
+    runtime = SingleThreadedAgentRuntime()
+    agent_type = await adapted.register(runtime, "helper")
+    runtime.start()
+
+    task = AgentTask(messages=[UserMessage(content="Add 1 and 2", source="user")])
+    result = await runtime.send_message(task, AgentId(agent_type, "default"))
+    await runtime.stop_when_idle()
+    await runtime.close()
+
+    assert isinstance(result, AgentResult)
+    assert result.messages[-1].content == "The tool says: 3"
+
+
+async def test_tool_that_gives_up_by_itself_is_an_error_for_the_model(
+    make_agent: MakeAgent, server: OpenAIServer
+) -> None:
+    async def give_up() -> str:
+        """Give up."""
+        raise asyncio.CancelledError
+
+    server.reply(Calls(("give_up", {})))
+
+    answer = await asyncio.wait_for(ask(make_agent(tools=[give_up]), "Go"), 5)
+
+    assert answer.content.startswith("The tool says: Error: ")
+
+
+async def test_model_that_does_not_stop_calling_is_an_error(make_agent: MakeAgent, server: OpenAIServer) -> None:
+    call = Calls(("add", {"a": 1, "b": 2}))
+    server.reply(call, call)
+
+    answer = await ask(make_agent(tools=[add], max_tool_iterations=1), "Add")
+
+    assert "calls tools after 1 rounds although it was told not to" in answer.content
     assert issubclass(ResponseFailedError, RuntimeError)

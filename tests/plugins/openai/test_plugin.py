@@ -16,9 +16,10 @@ from hubbub_openai import plugin
 from hubbub_registry import adapt
 
 
-def run(code: str, **environment: str) -> str:
+def run(code: str, cwd: Path | None = None, **environment: str) -> str:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=True,
@@ -77,14 +78,19 @@ async def test_adapt_makes_a_model_of_an_sdk_client(kind: type[openai.AsyncOpenA
     assert model.model_info["family"] == "gpt-4o"
 
 
-def test_program_of_the_readme_runs() -> None:
+def test_programs_of_the_readme_run(tmp_path: Path) -> None:
     readme = Path(__file__).parents[3] / "plugins" / "openai" / "README.md"
-    (program,) = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+    programs = re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
 
     with running_process() as url:
-        shown = run(program, OPENAI_API_KEY="any text", OPENAI_BASE_URL=url)
+        model, agent, assistant = (
+            run(program, tmp_path, OPENAI_API_KEY="any text", OPENAI_BASE_URL=url) for program in programs
+        )
 
-    assert shown == (
+    assert agent == "gpt-4o-mini was asked: What is a hub?\n"
+    assert assistant == "gpt-4o-mini was asked: What is in data.csv?\n"
+    assert model == (
         "gpt-4o-mini was asked: What is a hub?"
         "finish_reason='stop' content='gpt-4o-mini was asked: What is a hub?' "
         "usage=RequestUsage(prompt_tokens=9, completion_tokens=7) cached=False logprobs=None thought=None\n"

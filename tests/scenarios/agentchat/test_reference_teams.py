@@ -96,6 +96,7 @@ async def test_cancelled_run_raises_and_the_team_can_be_used_again(console: bool
     with pytest.raises(asyncio.CancelledError):
         await run
     await team.reset()
+    await asyncio.sleep(0)  # a runtime's own task ends within one round of the loop
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -221,6 +222,36 @@ async def test_calculator_and_checker_alternate_by_function() -> None:
     assert said(spoken)[1:] == ["Agent1: 1 + 1 = 3.", "Agent2: Incorrect!", "Agent1: 1 + 1 = 2.", "Agent2: Correct!"]
     # The task, then each answer; and the tool events of the checker are seen too.
     assert lengths == [1, 2, 5, 6]
+
+
+async def test_search_and_analysis_alternate_until_approval() -> None:
+    def percentage_change(start: float, end: float) -> str:
+        """Compute a change in percent."""
+        if start == 0:
+            return "Cannot calculate percentage change from zero."
+        return f"The change is {(end - start) / start * 100:.2f}%."
+
+    changes = [calling("percentage_change", f'{{"start": {start}, "end": 214}}') for start in (0, 107)]
+    search = AssistantAgent("search_agent", replay("0 and 214.", "No: 107 and 214.", "APPROVE"))
+    analysis = AssistantAgent("analysis_agent", replay(*changes), tools=[percentage_change])
+    team = SelectorGroupChat(
+        [search, analysis],
+        model_client=replay(),
+        selector_func=lambda messages: "analysis_agent" if messages[-1].source == "search_agent" else "search_agent",
+        termination_condition=TextMentionTermination("APPROVE") | MaxMessageTermination(10),
+    )
+
+    result = await team.run(task="How did the rebounds change?")
+
+    spoken = [message for message in result.messages if isinstance(message, BaseChatMessage)]
+    assert said(spoken)[1:] == [
+        "search_agent: 0 and 214.",
+        "analysis_agent: Cannot calculate percentage change from zero.",
+        "search_agent: No: 107 and 214.",
+        "analysis_agent: The change is 100.00%.",
+        "search_agent: APPROVE",
+    ]
+    assert result.stop_reason == "Text 'APPROVE' mentioned"
 
 
 async def test_swarm_hands_over_from_alice_to_bob() -> None:

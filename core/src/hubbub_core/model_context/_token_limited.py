@@ -41,6 +41,7 @@ class TokenLimitedChatCompletionContext(ChatCompletionContext, Component[TokenLi
 
     component_provider_override: ClassVar[str] = "hubbub_core.model_context.TokenLimitedChatCompletionContext"
     component_config_schema = TokenLimitedChatCompletionContextConfig
+    _only_appends = True
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ class UnboundedChatCompletionContext(ChatCompletionContext, Component[UnboundedC
 
     component_provider_override: ClassVar[str] = "hubbub_core.model_context.UnboundedChatCompletionContext"
     component_config_schema = UnboundedChatCompletionContextConfig
+    _only_appends = True
 
     async def get_messages(self) -> list[LLMMessage]:
         """Return all messages."""
@@ -59,6 +60,7 @@ class BufferedChatCompletionContext(ChatCompletionContext, Component[BufferedCha
 
     component_provider_override: ClassVar[str] = "hubbub_core.model_context.BufferedChatCompletionContext"
     component_config_schema = BufferedChatCompletionContextConfig
+    _only_appends = True
 
     def __init__(self, buffer_size: int, initial_messages: list[LLMMessage] | None = None) -> None:
         super().__init__(initial_messages)
@@ -111,6 +113,7 @@ class HeadAndTailChatCompletionContext(ChatCompletionContext, Component[HeadAndT
 
     component_provider_override: ClassVar[str] = "hubbub_core.model_context.HeadAndTailChatCompletionContext"
     component_config_schema = HeadAndTailChatCompletionContextConfig
+    _only_appends = True
 
     def __init__(self, head_size: int, tail_size: int, initial_messages: list[LLMMessage] | None = None) -> None:
         super().__init__(initial_messages)

@@ -1,7 +1,7 @@
 """Chat agents, teams, termination conditions and their messages, on the Hubbub runtime.
 
 The parts are submodules: `agents`, `teams`, `conditions`, `messages`, `tools`, `base`, `state`, `ui`, `utils`,
-`exchange`.
+`exchange`, `migration`.
 """
 
 from __future__ import annotations

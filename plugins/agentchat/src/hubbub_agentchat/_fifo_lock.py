@@ -15,9 +15,16 @@ class FifoLock:
         self._held = False
         self._waiters: deque[asyncio.Future[None]] = deque()
 
-    async def __aenter__(self) -> None:
-        if not self._held:
-            self._held = True
+    def acquire_nowait(self) -> bool:
+        """Take the lock if nobody has it; returns whether it was taken."""
+        if self._held:
+            return False
+        self._held = True
+        return True
+
+    async def acquire(self) -> None:
+        """Take the lock, after whoever has asked for it before."""
+        if self.acquire_nowait():
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(future)
@@ -25,15 +32,13 @@ class FifoLock:
             await future
         except BaseException:
             if future.done() and not future.cancelled():
-                self._release()  # it was given just as the wait ended
+                self.release()  # it was given just as the wait ended
             else:
                 self._waiters.remove(future)
             raise
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._release()
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give the lock to whoever has waited longest."""
         while self._waiters:
             future = self._waiters.popleft()
             if not future.done():

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -19,7 +19,8 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool as ForeignTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
 
 from hubbub_core import CancellationToken
 from hubbub_core.models import ChatCompletionClient, CreateResult
@@ -38,7 +39,8 @@ class HubChatModel(BaseChatModel):
     """Any model client of the hub as a chat model of LangChain.
 
     Keyword arguments of a call, or bound by `bind`, that the hub's protocol knows (`tools`, `tool_choice`,
-    `json_output`, `cancellation_token`) are handed on as such, all others as `extra_create_args` of the client.
+    `json_output`, `cancellation_token`) are handed on as such, a `response_format` as LangChain's agents send it as
+    `json_output`, all others as `extra_create_args` of the client.
     `stop` is obeyed here, whatever the client's service knows of it: the text ends before the first of the stop
     sequences, and a stream is left there (its tokens are then not counted: the service tells them at the end only).
     Usage, finish reason, log probabilities and reasoning are where LangChain's own models put them. Cancelling an
@@ -81,14 +83,17 @@ class HubChatModel(BaseChatModel):
         # LangChain's caches take what is the same here for the same model.
         return {"model_name": self.model_name, "client": self._client_identity(), **self.extra_create_args}
 
-    def _resolve_model_profile(self) -> Any:
-        """Return what the client says it can do, in LangChain's words."""
-        info = self.model_client.model_info
-        return {
-            "image_inputs": bool(info["vision"]),
-            "tool_calling": bool(info["function_calling"]),
-            "structured_output": bool(info.get("structured_output", False)),
-        }
+    @model_validator(mode="after")
+    def _tell_profile(self) -> Self:
+        """Say in LangChain's words what the client says it can do."""
+        if self.profile is None:
+            info = self.model_client.model_info
+            self.profile = {
+                "image_inputs": bool(info["vision"]),
+                "tool_calling": bool(info["function_calling"]),
+                "structured_output": bool(info.get("structured_output", False)),
+            }
+        return self
 
     def close(self) -> None:
         """End the thread of the synchronous methods. The client stays open."""
@@ -148,11 +153,12 @@ class HubChatModel(BaseChatModel):
         if chosen not in ("json_schema", "function_calling", "json_mode"):
             raise ValueError(f"method is 'json_schema', 'function_calling' or 'json_mode', not {chosen!r}")
         traced = {"kwargs": {"method": chosen}, "schema": schema}
-        pydantic_class = schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
+        # Classes of pydantic 1, which LangChain still takes, count here.
+        is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
         parser: Any
         if chosen == "function_calling":
-            if pydantic_class is not None:
-                parser = PydanticToolsParser(tools=[pydantic_class], first_tool_only=True)
+            if is_class:
+                parser = PydanticToolsParser(tools=[cast("type[BaseModel]", schema)], first_tool_only=True)
             else:
                 name = convert_to_openai_tool(schema)["function"]["name"]
                 parser = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
@@ -160,10 +166,10 @@ class HubChatModel(BaseChatModel):
                 [schema], tool_choice="any", strict=strict, ls_structured_output_format=traced, **kwargs
             )
             return _parsed(called, parser, include_raw)
-        parser = JsonOutputParser() if pydantic_class is None else PydanticOutputParser(pydantic_object=pydantic_class)
-        json_output: Any = True
-        if chosen == "json_schema":
-            json_output = pydantic_class or _class_of(schema)
+        parser = (
+            PydanticOutputParser(pydantic_object=cast("type[BaseModel]", schema)) if is_class else JsonOutputParser()
+        )
+        json_output = _class_of(schema) if chosen == "json_schema" else True
         llm = self.bind(json_output=json_output, ls_structured_output_format=traced, **kwargs)
         return _parsed(llm, parser, include_raw)
 
@@ -282,6 +288,8 @@ class HubChatModel(BaseChatModel):
         if token is not None:
             arguments["cancellation_token"] = token
         json_output = extra.pop("json_output", None)
+        if json_output is None:
+            json_output = _wanted_json(extra.pop("response_format", None))
         if json_output is not None:
             arguments["json_output"] = json_output
         # Switches and notes of LangChain itself.
@@ -404,8 +412,24 @@ def _chunk(text: str, kind: str) -> ChatGenerationChunk:
     return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs={REASONING_KEY: text}))
 
 
+def _wanted_json(response_format: Any) -> bool | type[BaseModel] | None:
+    """Read the form in which LangChain's agents ask for structured output, which is that of OpenAI."""
+    match response_format:
+        case None | {"type": "text"}:
+            return None
+        case {"type": "json_object"}:
+            return True
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema), **named}}:
+            return _class_of({"title": named.get("name", "Answer"), **schema})
+        case type() if issubclass(response_format, BaseModel):
+            return response_format
+    raise ValueError(f"response_format {response_format!r} is in no form that LangChain's agents use")
+
+
 def _class_of(schema: dict[str, Any] | type) -> type[BaseModel]:
-    """Return the class that the hub's clients take for a JSON schema or a `TypedDict`."""
+    """Return the class that the hub's clients take for a schema: itself, or one made of it."""
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema
     described = convert_to_json_schema(schema)
     return schema_to_pydantic_model(described, str(described.get("title", "Answer")))
 

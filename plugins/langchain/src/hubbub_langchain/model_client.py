@@ -387,9 +387,7 @@ def _info_of(model: BaseChatModel) -> ModelInfo:
 
 
 def _profile(model: BaseChatModel) -> Mapping[str, Any]:
-    # Since langchain-core 1.1; before, some models had a property of that name.
-    profile = getattr(model, "profile", None)
-    return profile if isinstance(profile, Mapping) else {}
+    return model.profile or {}
 
 
 def _overrides(model: BaseChatModel, method: str) -> bool:

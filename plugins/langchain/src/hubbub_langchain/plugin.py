@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
 
-# The same names from langchain-core 1.0 on. Everything of LangChain is a Runnable: what is more stands before it in the
+# The same names in all of langchain-core 1. Everything of LangChain is a Runnable: what is more stands before it in the
 # MRO of its type, so tools, models and retrievers keep their own adapters, and LangGraph's graphs hubbub-langgraph's.
 _TOOL = "langchain_core.tools.base.BaseTool"
 _MODEL = "langchain_core.language_models.chat_models.BaseChatModel"

@@ -12,14 +12,22 @@ if TYPE_CHECKING:
     from .agent import from_retriever as from_retriever
     from .agent import from_workflow as from_workflow
     from .agent import from_workflow_agent as from_workflow_agent
+    from .config import LlamaIndexChatCompletionClientConfig as LlamaIndexChatCompletionClientConfig
+    from .config import RetrieverMemoryConfig as RetrieverMemoryConfig
+    from .cookbook import LlamaIndexAgent as LlamaIndexAgent
+    from .cookbook import Message as Message
+    from .cookbook import Resource as Resource
     from .folder_agent import FolderRetrieverAgent as FolderRetrieverAgent
     from .folder_agent import FolderRetrieverAgentConfig as FolderRetrieverAgentConfig
     from .folder_index import FolderIndex as FolderIndex
     from .folder_index import FolderIndexConfig as FolderIndexConfig
     from .folder_index import IndexReport as IndexReport
-    from .hub_agent import LlamaIndexAgent as LlamaIndexAgent
-    from .hub_agent import LlamaIndexAgentConfig as LlamaIndexAgentConfig
+    from .hub_agent import LlamaIndexToolAgent as LlamaIndexToolAgent
+    from .hub_agent import LlamaIndexToolAgentConfig as LlamaIndexToolAgentConfig
     from .llm import HubLLM as HubLLM
+    from .memory import RetrieverMemory as RetrieverMemory
+    from .model_client import LlamaIndexChatCompletionClient as LlamaIndexChatCompletionClient
+    from .model_client import from_llm as from_llm
     from .tools import LlamaIndexTool as LlamaIndexTool
 
 __all__ = [
@@ -30,9 +38,17 @@ __all__ = [
     "HubLLM",
     "IndexReport",
     "LlamaIndexAgent",
-    "LlamaIndexAgentConfig",
+    "LlamaIndexChatCompletionClient",
+    "LlamaIndexChatCompletionClientConfig",
     "LlamaIndexTool",
+    "LlamaIndexToolAgent",
+    "LlamaIndexToolAgentConfig",
+    "Message",
+    "Resource",
+    "RetrieverMemory",
+    "RetrieverMemoryConfig",
     "from_chat_engine",
+    "from_llm",
     "from_query_engine",
     "from_retriever",
     "from_workflow",
@@ -47,10 +63,18 @@ _LAZY = {
     "FolderRetrieverAgentConfig": ".folder_agent",
     "HubLLM": ".llm",
     "IndexReport": ".folder_index",
-    "LlamaIndexAgent": ".hub_agent",
-    "LlamaIndexAgentConfig": ".hub_agent",
+    "LlamaIndexAgent": ".cookbook",
+    "LlamaIndexChatCompletionClient": ".model_client",
+    "LlamaIndexChatCompletionClientConfig": ".config",
     "LlamaIndexTool": ".tools",
+    "LlamaIndexToolAgent": ".hub_agent",
+    "LlamaIndexToolAgentConfig": ".hub_agent",
+    "Message": ".cookbook",
+    "Resource": ".cookbook",
+    "RetrieverMemory": ".memory",
+    "RetrieverMemoryConfig": ".config",
     "from_chat_engine": ".agent",
+    "from_llm": ".model_client",
     "from_query_engine": ".agent",
     "from_retriever": ".agent",
     "from_workflow": ".agent",

@@ -33,18 +33,11 @@ class RetrieverAdapter:
 
         async def work(emit: Emit) -> AgentResult:
             query = query_of(task, context)
-            sources = sources_from_nodes(await self._retrieve(query))
+            sources = sources_from_nodes(await retrieve(self._retriever, query))
             text = passages_text(sources) or f"No passage found for: {query}"
             return AgentResult.from_text(text, source=context.name, sources=sources)
 
         return stream_work(work, context.cancellation_token)
-
-    async def _retrieve(self, query: str) -> list[NodeWithScore]:
-        from llama_index.core.base.base_retriever import BaseRetriever
-
-        if type(self._retriever)._aretrieve is BaseRetriever._aretrieve:
-            return await asyncio.to_thread(self._retriever.retrieve, query)
-        return await self._retriever.aretrieve(query)
 
 
 class QueryEngineAdapter:
@@ -82,6 +75,15 @@ class QueryEngineAdapter:
         if isinstance(engine, CustomQueryEngine) and type(engine).acustom_query is CustomQueryEngine.acustom_query:
             return await asyncio.to_thread(engine.query, query)
         return await engine.aquery(query)
+
+
+async def retrieve(retriever: BaseRetriever, query: str) -> list[NodeWithScore]:
+    """Return what a retriever finds; one that is synchronous underneath runs in a thread."""
+    from llama_index.core.base.base_retriever import BaseRetriever
+
+    if type(retriever)._aretrieve is BaseRetriever._aretrieve:
+        return await asyncio.to_thread(retriever.retrieve, query)
+    return await retriever.aretrieve(query)
 
 
 def query_of(task: AgentTask, context: AgentContext) -> str:

@@ -16,6 +16,7 @@ from hubbub_core.models import AssistantMessage, LLMMessage, RequestUsage
 
 from ._messages import calls_of, from_chat_message, from_chat_messages, to_chat_messages, with_sources
 from ._passages import json_object, sources_from_nodes, sources_from_tools
+from ._reply import usage_in
 from ._running import Emit, stream_work
 
 if TYPE_CHECKING:
@@ -196,11 +197,10 @@ class _Recorder:
         self._emit(AgentChunk(content=content, source=self._name, kind=kind, metadata=metadata))
 
     def _count(self, raw: Any) -> None:
-        # Models of LlamaIndex hand on the service's reply; those of OpenAI's form name their tokens like this.
-        usage = raw.get("usage") if isinstance(raw, Mapping) else None
-        if isinstance(usage, Mapping):
-            self._usage.prompt_tokens += int(usage.get("prompt_tokens") or 0)
-            self._usage.completion_tokens += int(usage.get("completion_tokens") or 0)
+        usage = usage_in(raw)
+        if usage is not None:
+            self._usage.prompt_tokens += usage.prompt_tokens
+            self._usage.completion_tokens += usage.completion_tokens
 
 
 async def _run_workflow(

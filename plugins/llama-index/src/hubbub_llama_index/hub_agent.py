@@ -24,8 +24,8 @@ Mode = Literal["function", "react"]
 """`function` asks the model for function calls, `react` reads them out of its text."""
 
 
-class LlamaIndexAgentConfig(BaseModel):
-    """Configuration of `LlamaIndexAgent`."""
+class LlamaIndexToolAgentConfig(BaseModel):
+    """Configuration of `LlamaIndexToolAgent`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class LlamaIndexAgentConfig(BaseModel):
     """`function` asks the model for function calls, `react` works with any model."""
 
 
-class LlamaIndexAgent(ComponentBase[LlamaIndexAgentConfig], Component[LlamaIndexAgentConfig]):
+class LlamaIndexToolAgent(ComponentBase[LlamaIndexToolAgentConfig], Component[LlamaIndexToolAgentConfig]):
     """LlamaIndex's `FunctionAgent` or `ReActAgent`, run on a model and tools of the hub.
 
     Text, calls and results are streamed. The conversation of its agent key goes on from task to task.
@@ -58,8 +58,8 @@ class LlamaIndexAgent(ComponentBase[LlamaIndexAgentConfig], Component[LlamaIndex
     """
 
     component_type: ClassVar[str] = "agent"
-    component_config_schema = LlamaIndexAgentConfig
-    component_provider_override = "hubbub_llama_index.LlamaIndexAgent"
+    component_config_schema = LlamaIndexToolAgentConfig
+    component_provider_override = "hubbub_llama_index.LlamaIndexToolAgent"
 
     def __init__(
         self,
@@ -117,9 +117,9 @@ class LlamaIndexAgent(ComponentBase[LlamaIndexAgentConfig], Component[LlamaIndex
             self._adapter = WorkflowAgentAdapter(agent)
         return self._adapter
 
-    def _to_config(self) -> LlamaIndexAgentConfig:
+    def _to_config(self) -> LlamaIndexToolAgentConfig:
         parts: list[Any] = self._tools
-        return LlamaIndexAgentConfig(
+        return LlamaIndexToolAgentConfig(
             model=self._model_client.dump_component(),
             tools=[part.dump_component() for part in parts],
             system_prompt=self._system_prompt,
@@ -127,7 +127,7 @@ class LlamaIndexAgent(ComponentBase[LlamaIndexAgentConfig], Component[LlamaIndex
         )
 
     @classmethod
-    def _from_config(cls, config: LlamaIndexAgentConfig) -> Self:
+    def _from_config(cls, config: LlamaIndexToolAgentConfig) -> Self:
         return cls(
             ChatCompletionClient.load_component(config.model),
             tools=[_load_tool(tool) for tool in config.tools],

@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPUTS
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.llms.llm import LLM, ToolSelection
 from llama_index.core.tools import BaseTool as ForeignTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
@@ -213,13 +213,19 @@ class HubLLM(FunctionCallingLLM):
             return DEFAULT_CONTEXT_WINDOW
 
 
-def from_model_client(client: ChatCompletionClient, **options: Any) -> HubLLM:
+def from_model_client(client: ChatCompletionClient, **options: Any) -> LLM:
     """Dress a model client of the hub as a LlamaIndex LLM.
+
+    A `LlamaIndexChatCompletionClient` without further options is the LLM that it wraps.
 
     Args:
         client: The client; whoever made it closes it.
         **options: Other fields of `HubLLM`, such as `context_window`.
     """
+    from .model_client import LlamaIndexChatCompletionClient
+
+    if isinstance(client, LlamaIndexChatCompletionClient) and not options:
+        return client.llm
     return HubLLM(model_client=client, **options)
 
 

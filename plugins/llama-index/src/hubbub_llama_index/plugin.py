@@ -5,6 +5,7 @@ from __future__ import annotations
 from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
 
 _LLM = "llama_index.core.llms.llm.LLM"
+_RETRIEVER = "llama_index.core.base.base_retriever.BaseRetriever"
 _CLIENT = "hubbub_core.models._model_client.ChatCompletionClient"
 
 
@@ -20,7 +21,7 @@ def hubbub_components() -> list[ComponentSpec]:
         ),
         ComponentSpec(
             kind="agent",
-            provider="hubbub_llama_index.LlamaIndexAgent",
+            provider="hubbub_llama_index.LlamaIndexToolAgent",
             name="llama_index_agent",
             summary="A LlamaIndex agent on a model and tools of the hub",
         ),
@@ -31,6 +32,21 @@ def hubbub_components() -> list[ComponentSpec]:
             summary="A folder of documents, split into passages and indexed once for many agents",
             needs=("extra hubbub-llama-index[bm25]",),
         ),
+        ComponentSpec(
+            kind="model",
+            provider="hubbub_llama_index.LlamaIndexChatCompletionClient",
+            name="llama_index_chat_completion_client",
+            summary="A LlamaIndex LLM from a Python file",
+            aliases=("LlamaIndexChatCompletionClient",),
+            capabilities=("code",),
+        ),
+        ComponentSpec(
+            kind="memory",
+            provider="hubbub_llama_index.RetrieverMemory",
+            name="llama_index_retriever_memory",
+            summary="A LlamaIndex retriever from a Python file, as what an agent remembers",
+            capabilities=("code",),
+        ),
     ]
 
 
@@ -38,10 +54,16 @@ def hubbub_components() -> list[ComponentSpec]:
 def hubbub_adapters() -> list[AdapterSpec]:
     return [
         AdapterSpec(
-            source="llama_index.core.base.base_retriever.BaseRetriever",
+            source=_RETRIEVER,
             to="agent",
             by="hubbub_llama_index.agent.from_retriever",
             summary="A LlamaIndex retriever answers with passages",
+        ),
+        AdapterSpec(
+            source=_RETRIEVER,
+            to="memory",
+            by="hubbub_llama_index.memory.to_memory",
+            summary="What a LlamaIndex retriever finds gets into an agent's context",
         ),
         AdapterSpec(
             source="llama_index.core.base.base_query_engine.BaseQueryEngine",
@@ -81,6 +103,12 @@ def hubbub_adapters() -> list[AdapterSpec]:
             to="llama_index.core.tools.types.BaseTool",
             by="hubbub_llama_index.tools.to_llama_index_tool",
             summary="A tool of the hub for LlamaIndex agents",
+        ),
+        AdapterSpec(
+            source=_LLM,
+            to="model",
+            by="hubbub_llama_index.model_client.from_llm",
+            summary="A LlamaIndex LLM for any agent of the hub",
         ),
         AdapterSpec(
             source=_CLIENT,

@@ -26,6 +26,9 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
         ValueError: The tool has no name.
     """
 
+    tool: ForeignTool
+    """The LlamaIndex tool itself."""
+
     def __init__(self, tool: ForeignTool) -> None:
         from llama_index.core.tools import adapt_to_async_tool
 
@@ -34,6 +37,7 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
         if not name:
             raise ValueError(f"a {type(tool).__name__} without a name cannot be called by a model; name it")
         super().__init__(about.fn_schema or _one_input(), object, name, about.description)
+        self.tool = tool
         self._tool = adapt_to_async_tool(tool)
 
     @property
@@ -67,11 +71,30 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
         return await self.run_json(args.model_dump(), cancellation_token)
 
     def return_value_as_string(self, value: Any) -> str:
+        """Return the text of a `ToolOutput`.
+
+        Raises:
+            ValueError: It holds something else than text, which no model of the hub would see.
+        """
+        for block in getattr(value, "blocks", ()):
+            if block.block_type != "text":
+                raise ValueError(
+                    f"tool {self.name!r} answered with a {type(block).__name__}; tools of the hub answer with text"
+                )
         return str(value)
 
 
 def from_llama_index_tool(tool: ForeignTool) -> LlamaIndexTool:
-    """Make a tool of the hub from a LlamaIndex tool."""
+    """Make a tool of the hub from a LlamaIndex tool.
+
+    Raises:
+        ValueError: It has no name, or takes a workflow's `Context`, which only LlamaIndex's own agents have.
+    """
+    if getattr(tool, "requires_context", False):
+        raise ValueError(
+            f"tool {tool.metadata.name!r} takes a workflow's Context, which only agents of LlamaIndex have; "
+            "adapt the agent, or a tool without that parameter"
+        )
     return LlamaIndexTool(tool)
 
 
@@ -79,8 +102,10 @@ def to_llama_index_tool(tool: Tool) -> ForeignTool:
     """Make a LlamaIndex tool from a tool of the hub.
 
     Cancelling the LlamaIndex run cancels the tool. What the tool raises is reported to the model by LlamaIndex's
-    agents, as they do with every tool.
+    agents, as they do with every tool. A `LlamaIndexTool` is the tool that it wraps.
     """
+    if isinstance(tool, LlamaIndexTool):
+        return tool.tool
 
     async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
         return tool.return_value_as_string(await tool.run_json(arguments, token))
@@ -110,6 +135,15 @@ def foreign_tool(
         fn_schema=arguments_class or _schema_class(schema),
     )
     return FunctionTool(async_fn=run, metadata=metadata)
+
+
+def schema_tool(schema: ToolSchema, arguments_class: type[BaseModel] | None = None) -> ForeignTool:
+    """Make a LlamaIndex tool that shows a model what it may call, and calls nothing itself."""
+
+    async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
+        raise RuntimeError(f"{schema['name']} is a description of a tool; whoever gave it to the model calls it")
+
+    return foreign_tool(schema, call, arguments_class)
 
 
 def _typed_arguments(tool: Tool) -> type[BaseModel] | None:

@@ -53,6 +53,7 @@ class AssistantThreads:
             raise ValueError(f"openai {openai.__version__} has no Assistants API; leave out backend='assistants'")
         self._created = False
         self._run_id: str | None = None
+        self._has_store = False
 
     def _errors(self) -> AbstractContextManager[None]:
         return endpoint_errors(shown_url(str(self._client.base_url)), self._setup.model)
@@ -78,6 +79,7 @@ class AssistantThreads:
                     state.thread_id = thread.id
                     state.initial_message_ids = []
                 else:
+                    self._has_store = state.vector_store_id is not None
                     found = await self._message_ids(state.thread_id)
                     if not resumed:
                         state.initial_message_ids = found
@@ -259,9 +261,12 @@ class AssistantThreads:
         thread_id = state.thread_id
         assert thread_id is not None
         resources: Any = {"code_interpreter": {"file_ids": list(state.code_file_ids)}}
-        if "file_search" in self._setup.builtin:
-            stores = [state.vector_store_id] if state.vector_store_id else []
-            resources["file_search"] = {"vector_store_ids": stores}
+        if state.vector_store_id is not None:
+            self._has_store = True
+            resources["file_search"] = {"vector_store_ids": [state.vector_store_id]}
+        elif self._has_store:
+            self._has_store = False
+            resources["file_search"] = {"vector_store_ids": []}
         threads = self._client.beta.threads
         with self._errors():
             await _quiet(lambda: threads.update(thread_id, tool_resources=resources))

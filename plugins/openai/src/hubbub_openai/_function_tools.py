@@ -100,12 +100,22 @@ class FunctionTools:
             if not isinstance(arguments, dict):
                 raise TypeError("the arguments are not a JSON object")
             result = await workbench.call_tool(call.name, arguments, token, call_id=call.id)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if token.is_cancelled() or (task is not None and task.cancelling()):
+                raise
+            # The tool gave up by itself, which is no cancellation of the agent.
+            return _failed(call, "the tool was cancelled")
         except Exception as exc:
-            return FunctionExecutionResult(content=f"Error: {exc}", call_id=call.id, is_error=True, name=call.name)
+            return _failed(call, str(exc) or type(exc).__name__)
         text = result.to_text()
         if result.is_error and not text.startswith("Error"):
             text = f"Error: {text}"
         return FunctionExecutionResult(content=text, call_id=call.id, is_error=result.is_error, name=call.name)
+
+
+def _failed(call: FunctionCall, reason: str) -> FunctionExecutionResult:
+    return FunctionExecutionResult(content=f"Error: {reason}", call_id=call.id, is_error=True, name=call.name)
 
 
 def response_function(schema: ToolSchema) -> dict[str, Any]:

@@ -171,8 +171,8 @@ def usage_of(found: Any) -> RequestUsage:
 def refused(item: object, message: ChatMessageContent) -> ValueError:
     """Return the error for a part that cannot be converted."""
     return ValueError(
-        f"a {type(item).__name__} in a {message.role.value} message cannot be converted: models of the hub take text, "
-        "images of users, and function calls and results"
+        f"{type(item).__name__} in a message of the {message.role.value} cannot be converted: models of the hub take "
+        "text, images of users, and function calls and results"
     )
 
 

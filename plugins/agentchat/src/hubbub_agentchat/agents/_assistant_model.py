@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from hubbub_agentchat.messages import ModelClientStreamingChunkEvent
 from hubbub_agentchat.utils import remove_images
 from hubbub_core import CancellationToken
-from hubbub_core.model_context import ChatCompletionContext
+from hubbub_core.model_context import ChatCompletionContext, UnboundedChatCompletionContext
 from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, SystemMessage, UserMessage
 from hubbub_core.tools import ToolSchema
 
@@ -90,7 +90,12 @@ class ModelCaller:
         raise RuntimeError("No final model result in streaming mode.")
 
     async def prompt(self) -> list[LLMMessage]:
-        messages = self._system_messages + await self._context.get_messages()
+        messages = await self._context.get_messages()
+        if type(self._context) is UnboundedChatCompletionContext:
+            # Already a list made for this call; copying a long conversation once more would be felt in every turn.
+            messages[:0] = self._system_messages
+        else:
+            messages = self._system_messages + messages
         if self._client.model_info["vision"]:
             return messages
         start = 0

@@ -14,7 +14,12 @@ from hubbub_agentchat.base import ChatAgent, Response, TaskResult
 from hubbub_agentchat.base._usage import UsageTally
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, ModelClientStreamingChunkEvent, TextMessage
 from hubbub_agentchat.state import BaseState
-from hubbub_core import CancellationToken, trace_create_agent_span, trace_invoke_agent_span
+from hubbub_core import (
+    CancellationToken,
+    trace_create_agent_span,
+    trace_invoke_agent_span,
+    trace_invoke_agent_stream,
+)
 from hubbub_registry import ComponentBase
 
 
@@ -113,32 +118,34 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
         token = cancellation_token or CancellationToken()
         produced: list[BaseAgentEvent | BaseChatMessage] = []
         tally = UsageTally()
-        with trace_invoke_agent_span(agent_name=self.name, agent_description=self.description):
-            if output_task_messages:
-                for message in incoming:
-                    produced.append(message)
-                    yield message
-            async with aclosing(self.on_messages_stream(incoming, token)) as stream:
-                while True:
-                    try:
-                        # Only a caller who gave a token can cancel it: without one the scope is not needed.
-                        if cancellation_token is None:
+        if output_task_messages:
+            for message in incoming:
+                produced.append(message)
+                yield message
+        traced = trace_invoke_agent_stream(
+            self.on_messages_stream(incoming, token), self.name, agent_description=self.description
+        )
+        async with aclosing(traced) as stream:
+            while True:
+                try:
+                    # Only a caller who gave a token can cancel it: without one the scope is not needed.
+                    if cancellation_token is None:
+                        item = await anext(stream)
+                    else:
+                        with CancelScope(token):
                             item = await anext(stream)
-                        else:
-                            with CancelScope(token):
-                                item = await anext(stream)
-                    except StopAsyncIteration:
-                        break
-                    if isinstance(item, Response):
-                        produced.append(item.chat_message)
-                        tally.add_message(item.chat_message)
-                        yield item.chat_message
-                        yield TaskResult.of_run(produced, tally)
-                        return
-                    if not isinstance(item, ModelClientStreamingChunkEvent):
-                        produced.append(item)
-                        tally.add_message(item)
-                    yield item
+                except StopAsyncIteration:
+                    break
+                if isinstance(item, Response):
+                    produced.append(item.chat_message)
+                    tally.add_message(item.chat_message)
+                    yield item.chat_message
+                    yield TaskResult.of_run(produced, tally)
+                    return
+                if not isinstance(item, ModelClientStreamingChunkEvent):
+                    produced.append(item)
+                    tally.add_message(item)
+                yield item
         raise RuntimeError(
             f"Agent {self.name!r} did not produce a final response. Its on_messages_stream must yield a Response last."
         )

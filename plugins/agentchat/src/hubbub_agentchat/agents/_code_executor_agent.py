@@ -5,48 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._approval import ApprovalFuncType, ApprovalRequest, ApprovalResponse, ask
-from hubbub_agentchat.agents._assistant_model import ModelCaller
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
 from hubbub_agentchat.agents._code_blocks import CodeFences, described, fenced
-from hubbub_agentchat.agents._turn import Turn, add_to_context
+from hubbub_agentchat.agents._code_writer import CodeWriter
+from hubbub_agentchat.agents._turn import Turn
 from hubbub_agentchat.base import Response
-from hubbub_agentchat.messages import (
-    BaseAgentEvent,
-    BaseChatMessage,
-    CodeExecutionEvent,
-    CodeGenerationEvent,
-    ModelClientStreamingChunkEvent,
-    TextMessage,
-    ThoughtEvent,
-)
-from hubbub_agentchat.messages._ids import new_message_id
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from hubbub_agentchat.state import BaseState, CodeExecutorAgentState
 from hubbub_core import CancellationToken
 from hubbub_core.code_executor import CodeBlock, CodeExecutor, CodeResult
 from hubbub_core.model_context import ChatCompletionContext, UnboundedChatCompletionContext
-from hubbub_core.models import (
-    AssistantMessage,
-    ChatCompletionClient,
-    CreateResult,
-    LLMMessage,
-    RequestUsage,
-    SystemMessage,
-    UserMessage,
-)
+from hubbub_core.models import ChatCompletionClient, LLMMessage, SystemMessage
 from hubbub_registry import Component, ComponentModel
-
-_RETRY_QUESTION: Final = (
-    "The last execution of the code failed:\n{output}\n\n"
-    "Shall it be tried again with other code? Answer with `retry`, whether to try again, and `reason`: what went wrong "
-    "and, if it is to be tried again, how to correct it."
-)
 
 
 class CodeExecutorAgentConfig(BaseModel):
@@ -61,13 +37,6 @@ class CodeExecutorAgentConfig(BaseModel):
     model_client_stream: bool = False
     model_context: ComponentModel | None = None
     supported_languages: list[str] | None = None
-
-
-class RetryDecision(BaseModel):
-    """What the model answers when it is asked about a failed execution."""
-
-    reason: str
-    retry: bool
 
 
 class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
@@ -155,22 +124,23 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
         self._code_executor = code_executor
         self._model_client = model_client
         self._model_client_stream = model_client_stream
-        self._max_retries_on_error = max_retries_on_error
         self._system_message = system_message
         self._sources = None if sources is None else list(sources)
         self._supported_languages = supported_languages or list(self.DEFAULT_SUPPORTED_LANGUAGES)
         self._approval_func = approval_func
         self._model_context = UnboundedChatCompletionContext() if model_context is None else model_context
         self._fences = CodeFences(self._supported_languages)
-        self._model: ModelCaller | None = None
+        self._writer: CodeWriter | None = None
         if model_client is not None:
-            self._model = ModelCaller(
+            self._writer = CodeWriter(
                 name,
                 model_client,
                 self._model_context,
                 [] if system_message is None else [SystemMessage(content=system_message)],
                 stream=model_client_stream,
-                json_output=None,
+                find=self._fences.find,
+                execute=self.execute_code_block,
+                retries=max_retries_on_error,
             )
 
     @property
@@ -200,12 +170,12 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
             Exception: What the executor or `approval_func` raised.
             asyncio.CancelledError: The token was cancelled.
         """
-        if self._model is None:
+        if self._writer is None:
             yield Response(chat_message=await self._run_code_of(messages, cancellation_token))
             return
         async with (
             Turn(self._model_context) as turn,
-            aclosing(self._write_and_run(self._model, messages, cancellation_token)) as items,
+            aclosing(self._writer.answer(messages, cancellation_token)) as items,
         ):
             async for item in items:
                 if isinstance(item, Response):
@@ -222,111 +192,6 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
         given: list[LLMMessage] = [message.to_model_message() for message in messages]
         result = await self._execute(blocks, given, cancellation_token)
         return TextMessage(content=result.output, source=self.name)
-
-    async def _write_and_run(
-        self, model: ModelCaller, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
-    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
-        context = self._model_context
-        inner: list[BaseAgentEvent | BaseChatMessage] = []
-        spent = RequestUsage(0, 0)
-        await add_to_context(context, messages)
-        for attempt in range(self._max_retries_on_error + 1):
-            message_id = new_message_id()
-            async with aclosing(self._ask(model, inner, message_id, cancellation_token)) as asked:
-                async for item in asked:
-                    if isinstance(item, _Text):
-                        reply = item
-                    else:
-                        yield item
-            blocks = self._fences.find(reply.content)
-            if not blocks:
-                yield self._response(reply, spent, inner)
-                return
-            generated = CodeGenerationEvent(
-                id=reply.id,
-                retry_attempt=attempt,
-                content=reply.content,
-                code_blocks=blocks,
-                source=self.name,
-                models_usage=reply.usage,
-            )
-            inner.append(generated)
-            yield generated
-
-            result = await self.execute_code_block(blocks, cancellation_token)
-            await context.add_message(UserMessage(content=result.output, source=self.name))
-            executed = CodeExecutionEvent(retry_attempt=attempt, result=result, source=self.name)
-            inner.append(executed)
-            yield executed
-            if result.exit_code == 0 or attempt == self._max_retries_on_error:
-                break
-            decision, usage = await self._decide(model, result, cancellation_token)
-            if not decision.retry:
-                spent = usage  # no message of its own: it goes with the answer
-                break
-            proposed = CodeGenerationEvent(
-                retry_attempt=attempt + 1,
-                content=f"Attempt number: {attempt + 1}\nProposed correction: {decision.reason}",
-                code_blocks=[],
-                source=self.name,
-                models_usage=usage,
-            )
-            inner.append(proposed)
-            yield proposed
-
-        async with aclosing(self._ask(model, inner, new_message_id(), cancellation_token)) as asked:
-            async for item in asked:
-                if isinstance(item, _Text):
-                    yield self._response(item, spent, inner)
-                else:
-                    yield item
-
-    async def _ask(
-        self,
-        model: ModelCaller,
-        inner: list[BaseAgentEvent | BaseChatMessage],
-        message_id: str,
-        cancellation_token: CancellationToken,
-    ) -> AsyncGenerator[ModelClientStreamingChunkEvent | ThoughtEvent | _Text, None]:
-        """Have the model answer, and put the answer into the context; yields pieces, its thought, the text last."""
-        reply: CreateResult | None = None
-        async with aclosing(model.ask([], "auto", message_id, cancellation_token)) as asked:
-            async for piece in asked:
-                if isinstance(piece, CreateResult):
-                    reply = piece
-                else:
-                    yield piece
-        assert reply is not None  # ask() raises otherwise
-        if not isinstance(reply.content, str):
-            raise RuntimeError(f"The model of {self.name!r} asked for tool calls, but was offered no tools.")
-        if reply.thought:
-            thought = ThoughtEvent(content=reply.thought, source=self.name, id=message_id)
-            message_id = new_message_id()
-            inner.append(thought)
-            yield thought
-        await self._model_context.add_message(
-            AssistantMessage(content=reply.content, source=self.name, thought=reply.thought)
-        )
-        yield _Text(reply.content, reply.usage, message_id)
-
-    def _response(self, reply: _Text, spent: RequestUsage, inner: list[BaseAgentEvent | BaseChatMessage]) -> Response:
-        usage = RequestUsage(
-            reply.usage.prompt_tokens + spent.prompt_tokens, reply.usage.completion_tokens + spent.completion_tokens
-        )
-        answer = TextMessage(content=reply.content, source=self.name, models_usage=usage, id=reply.id)
-        return Response(chat_message=answer, inner_messages=inner)
-
-    async def _decide(
-        self, model: ModelCaller, result: CodeResult, cancellation_token: CancellationToken
-    ) -> tuple[RetryDecision, RequestUsage]:
-        assert self._model_client is not None  # there is a caller of it
-        question = UserMessage(content=_RETRY_QUESTION.format(output=result.output), source=self.name)
-        reply = await self._model_client.create(
-            [*await model.prompt(), question], json_output=RetryDecision, cancellation_token=cancellation_token
-        )
-        if not isinstance(reply.content, str):
-            raise RuntimeError(f"The model of {self.name!r} asked for tool calls, but was asked for a decision.")
-        return RetryDecision.model_validate_json(reply.content), reply.usage
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[CodeBlock]:
         """Return the blocks in the text messages of `sources`, in order."""
@@ -364,7 +229,7 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the conversation, as `CodeExecutorAgentState`; without a model there is none."""
-        if self._model is None:
+        if self._writer is None:
             return BaseState().model_dump()
         return CodeExecutorAgentState(llm_context=await self._model_context.save_state()).model_dump()
 
@@ -402,15 +267,6 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
             sources=config.sources,
             supported_languages=config.supported_languages,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A text of the model, on its way to become an event or the answer."""
-
-    content: str
-    usage: RequestUsage
-    id: str
 
 
 def _check_retries(retries: int, model_client: ChatCompletionClient | None) -> None:

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
 from hubbub_agentchat.messages import BaseChatMessage, HandoffMessage
 from hubbub_core import CancellationToken
-from hubbub_core.model_context import (
-    BufferedChatCompletionContext,
-    ChatCompletionContext,
-    HeadAndTailChatCompletionContext,
-    TokenLimitedChatCompletionContext,
-    UnboundedChatCompletionContext,
-)
-from hubbub_core.models import LLMMessage
-
-_APPENDING: Final = frozenset(
-    {
-        BufferedChatCompletionContext,
-        HeadAndTailChatCompletionContext,
-        TokenLimitedChatCompletionContext,
-        UnboundedChatCompletionContext,
-    }
-)
-"""Contexts whose list only grows at its end, so that its length is all there is to remember of it."""
-
-_STATE: Final = ("add_message", "clear", "save_state", "load_state")
-"""What a context overrides that keeps something else than the list of the base class."""
+from hubbub_core.model_context import ChatCompletionContext, ContextMark
 
 
 class Turn:
@@ -42,24 +22,16 @@ class Turn:
         context: The agent's.
     """
 
-    __slots__ = ("_completed", "_context", "_length", "_messages", "_state")
+    __slots__ = ("_completed", "_context", "_mark")
+
+    _mark: ContextMark
 
     def __init__(self, context: ChatCompletionContext) -> None:
         self._context = context
         self._completed = False
-        self._length: int | None = None
-        self._messages: list[LLMMessage] = []
-        self._state: Mapping[str, Any] | None = None
 
     async def __aenter__(self) -> Self:
-        context = self._context
-        kind = type(context)
-        if kind in _APPENDING:
-            self._length = len(context._messages)
-        elif all(getattr(kind, name) is getattr(ChatCompletionContext, name) for name in _STATE):
-            self._messages = list(context._messages)
-        else:
-            self._state = await context.save_state()
+        self._mark = await self._context.mark()
         return self
 
     def complete(self, cancellation_token: CancellationToken) -> None:
@@ -75,14 +47,8 @@ class Turn:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._completed:
-            return
-        if self._length is not None:
-            del self._context._messages[self._length :]
-        elif self._state is not None:
-            await self._context.load_state(self._state)
-        else:
-            self._context._messages = self._messages
+        if not self._completed:
+            await self._context.rollback(self._mark)
 
 
 async def add_to_context(context: ChatCompletionContext, messages: Sequence[BaseChatMessage]) -> None:

@@ -1,13 +1,11 @@
-"""The base of teams: registers participants and manager with a runtime, and runs tasks."""
+"""The base of teams: runs tasks, and saves, loads and resets the whole team."""
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, ClassVar
-from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,7 +16,6 @@ from hubbub_agentchat.messages import (
     MessageFactory,
     ModelClientStreamingChunkEvent,
     StopMessage,
-    TextMessage,
 )
 from hubbub_agentchat.state import TeamState
 from hubbub_agentchat.teams._group_chat._chat_agent_container import ChatAgentContainer
@@ -30,17 +27,12 @@ from hubbub_agentchat.teams._group_chat._events import (
     GroupChatTermination,
     SerializableException,
 )
+from hubbub_agentchat.teams._group_chat._group_agents import GroupAgents
 from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
 from hubbub_agentchat.teams._group_chat._participants import make_message_factory
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
-from hubbub_core import (
-    AgentId,
-    AgentRuntime,
-    AgentType,
-    CancellationToken,
-    SingleThreadedAgentRuntime,
-    TypeSubscription,
-)
+from hubbub_agentchat.teams._group_chat._task_check import checked_task
+from hubbub_core import AgentRuntime, CancellationToken
 from hubbub_registry import ComponentBase
 
 
@@ -104,22 +96,11 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._max_turns = max_turns
         self._emit_team_events = emit_team_events
         self._message_factory = make_message_factory(participants, custom_message_types)
-        # With the team's id in every type, several teams, and teams of the same participants, share one runtime.
-        self._team_id = str(uuid4())
         self._group_chat_manager_name = group_chat_manager_name
-        self._manager_type = f"{group_chat_manager_name}_{self._team_id}"
-        self._group_topic_type = f"group_topic_{self._team_id}"
-        self._output_topic_type = f"output_topic_{self._team_id}"
-        self._participant_topic_types = [f"{name}_{self._team_id}" for name in names]
-        self._output = OutputQueue()
-        self._embedded: SingleThreadedAgentRuntime | None = None
-        if runtime is None:
-            runtime = self._embedded = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
-        self._runtime: AgentRuntime = runtime
-        self._initialized = False
+        self._agents = GroupAgents(runtime, names, group_chat_manager_name)
+        self._runtime: AgentRuntime = self._agents.runtime
+        self._output = OutputQueue(ends_when_idle=runtime is None)
         self._is_running = False
-        self._driving = False
-        """Whether the runtime of the team's own delivers messages."""
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -196,7 +177,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         """
         if self._is_running:
             raise ValueError("The team is already running, it cannot run again until it is stopped.")
-        messages = self._task_messages(task)
+        messages = checked_task(task, self._message_factory)
         self._is_running = True
         token = CancellationToken()
         output = self._output
@@ -249,22 +230,17 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
 
     async def _drive(self, start: GroupChatStart, token: CancellationToken) -> None:
         """Begin the run; with a runtime of the team's own, see it through until that has gone idle."""
-        embedded = self._embedded
-        if embedded is not None:
-            embedded.start()
-            self._driving = True
+        embedded = self._agents.start()
         try:
-            await self._runtime.send_message(start, self._manager_id, cancellation_token=token)
+            await self._runtime.send_message(start, self._agents.manager_id, cancellation_token=token)
         finally:
-            if embedded is not None:
+            if embedded:
                 try:
-                    await embedded.stop_when_idle()
+                    await self._agents.stop()
                 except Exception as exc:
                     self._output.put_nowait(_stop("An exception occurred in the runtime.", exc))
-                finally:
-                    self._driving = False
             self._output.wake_reader()
-        if embedded is not None:
+        if embedded:
             # Nobody is at work any more. If that is because the run has ended, its end stands before this.
             self._output.put_nowait(_stop("The group chat is stopped."))
 
@@ -297,8 +273,8 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._is_running = True
         try:
             await self._initialize()
-            async with self._runtime_at_work():
-                for agent_id in [*self._participant_ids, self._manager_id]:
+            async with self._agents.at_work():
+                for agent_id in self._agents.all:
                     await self._runtime.send_message(GroupChatReset(), agent_id)
         finally:
             self._output.discard()
@@ -323,14 +299,11 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         await self._tell_all(GroupChatResume(), "resumed")
 
     async def _tell_all(self, message: GroupChatPause | GroupChatResume, done: str) -> None:
-        if not self._initialized:
+        if not self._agents.registered:
             raise RuntimeError(f"The group chat has not been initialized. It must be run before it can be {done}.")
-        async with self._runtime_at_work():
+        async with self._agents.at_work():
             told = await asyncio.gather(
-                *(
-                    self._runtime.send_message(message, agent_id)
-                    for agent_id in [*self._participant_ids, self._manager_id]
-                ),
+                *(self._runtime.send_message(message, agent_id) for agent_id in self._agents.all),
                 return_exceptions=True,
             )
         for answer in told:
@@ -344,7 +317,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         """
         await self._initialize()
         states: dict[str, Mapping[str, Any]] = {}
-        for name, agent_id in self._states():
+        for name, agent_id in self._agents.by_name:
             states[name] = await self._runtime.agent_save_state(agent_id)
         return TeamState(agent_states=states).model_dump()
 
@@ -361,7 +334,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         try:
             await self._initialize()
             team_state = TeamState.model_validate(state)
-            for name, agent_id in self._states():
+            for name, agent_id in self._agents.by_name:
                 if name not in team_state.agent_states:
                     raise ValueError(f"Agent state for {name} not found in the saved state.")
                 await self._runtime.agent_load_state(agent_id, team_state.agent_states[name])
@@ -373,38 +346,18 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         finally:
             self._is_running = False
 
-    @property
-    def _manager_id(self) -> AgentId:
-        return AgentId(type=self._manager_type, key=self._team_id)
-
-    @property
-    def _participant_ids(self) -> list[AgentId]:
-        return [AgentId(type=topic_type, key=self._team_id) for topic_type in self._participant_topic_types]
-
-    def _states(self) -> list[tuple[str, AgentId]]:
-        names = [*self._participant_names, self._group_chat_manager_name]
-        return list(zip(names, [*self._participant_ids, self._manager_id], strict=True))
-
     async def _initialize(self) -> None:
-        """Register participants and manager, once. The agents themselves are made by their first message."""
-        if self._initialized:
+        agents = self._agents
+        if agents.registered:
             return
-        for participant, topic_type in zip(self._participants, self._participant_topic_types, strict=True):
-            agent_type = await ChatAgentContainer.register(
-                self._runtime,
-                type=topic_type,
-                factory=self._container_factory(participant),
-            )
-            await self._subscribe(topic_type, agent_type)
-            await self._subscribe(self._group_topic_type, agent_type)
-        manager_type = await self._base_group_chat_manager_class.register(
-            self._runtime,
-            type=self._manager_type,
-            factory=self._create_group_chat_manager_factory(
+        await agents.register(
+            [self._container_factory(participant) for participant in self._participants],
+            self._base_group_chat_manager_class,
+            self._create_group_chat_manager_factory(
                 name=self._group_chat_manager_name,
-                group_topic_type=self._group_topic_type,
-                output_topic_type=self._output_topic_type,
-                participant_topic_types=self._participant_topic_types,
+                group_topic_type=agents.group_topic_type,
+                output_topic_type=agents.output_topic_type,
+                participant_topic_types=agents.participant_topic_types,
                 participant_names=self._participant_names,
                 participant_descriptions=self._participant_descriptions,
                 output_message_queue=self._output,
@@ -413,57 +366,10 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                 message_factory=self._message_factory,
             ),
         )
-        await self._subscribe(self._group_topic_type, manager_type)
-        await self._subscribe(self._manager_type, manager_type)
-        self._initialized = True
-
-    async def _subscribe(self, topic_type: str, agent_type: AgentType) -> None:
-        await self._runtime.add_subscription(TypeSubscription(topic_type=topic_type, agent_type=agent_type.type))
 
     def _container_factory(self, participant: ChatAgent | Team) -> Callable[[], ChatAgentContainer]:
-        return lambda: ChatAgentContainer(self._group_topic_type, participant, self._message_factory, self._output)
-
-    @asynccontextmanager
-    async def _runtime_at_work(self) -> AsyncIterator[None]:
-        """Have the runtime deliver messages within the block: the team's own one runs only while a task does."""
-        embedded = self._embedded
-        if embedded is None or self._driving:
-            yield
-            return
-        embedded.start()
-        self._driving = True
-        try:
-            yield
-        finally:
-            self._driving = False
-            await embedded.stop_when_idle()
-
-    def _task_messages(
-        self, task: str | BaseChatMessage | Sequence[BaseChatMessage] | None
-    ) -> list[BaseChatMessage] | None:
-        if task is None:
-            return None
-        messages: list[BaseChatMessage]
-        if isinstance(task, str):
-            messages = [TextMessage(content=task, source="user")]
-        elif isinstance(task, BaseChatMessage):
-            messages = [task]
-        elif isinstance(task, list):
-            if not task:
-                raise ValueError("Task list cannot be empty.")
-            for message in task:
-                if not isinstance(message, BaseChatMessage):
-                    raise ValueError("All messages in task list must be valid BaseChatMessage types")
-            messages = list(task)
-        else:
-            raise ValueError("Task must be a string, a BaseChatMessage, or a list of BaseChatMessage.")
-        for message in messages:
-            if not self._message_factory.is_registered(type(message)):
-                raise ValueError(
-                    f"Message type {type(message).__name__} is not registered with the team. "
-                    "Pass it as `custom_message_types=[...]` to the team's constructor."
-                )
-        return messages
+        topic_type = self._agents.group_topic_type
+        return lambda: ChatAgentContainer(topic_type, participant, self._message_factory, self._output)
 
 
 def _in_loop(callback: Callable[[], None]) -> Callable[[], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hubbub_agentchat._cancel_scope import CancelScope, was_cancelled
 from hubbub_agentchat.base import TerminatedException, TerminationCondition
@@ -32,6 +32,8 @@ from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
 from hubbub_core import CancellationToken, MessageContext, TopicId, event, rpc
 from hubbub_core.models import RequestUsage
+
+_YOUR_TURN: Final = GroupChatRequestPublish()
 
 
 class BaseGroupChatManager(SequentialRoutedAgent, ABC):
@@ -98,6 +100,7 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         # Answers are published without the token of the run that they belong to, so the manager keeps it.
         self._run_token = CancellationToken()
         self._active_speakers: list[str] = []
+        self._has_ended = False
         # What the speakers of a round have brought; a condition is asked once per round, about all of it (N-376).
         self._round: list[BaseAgentEvent | BaseChatMessage] = []
 
@@ -105,7 +108,7 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         queue = self._output_message_queue
         if not isinstance(queue, OutputQueue):
             return await super().on_message_impl(message, ctx)
-        with queue.at_work():
+        with queue.at_work:
             return await super().on_message_impl(message, ctx)
 
     @rpc
@@ -115,6 +118,7 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         self._active_speakers.clear()
         self._round.clear()
         self._current_turn = 0
+        self._has_ended = False
         if self._termination_condition is not None and self._termination_condition.terminated:
             await self._end(StopMessage(content="The group chat has already terminated.", source=self._name))
             return
@@ -158,12 +162,13 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
 
     async def _take(self, delta: list[BaseAgentEvent | BaseChatMessage], speaker: str) -> None:
         token = self._run_token
-        if speaker not in self._active_speakers:
-            return  # left over from a run that has ended
-        if token.is_cancelled():
-            # The others have read it too, and the next run goes on from there.
-            self._active_speakers.remove(speaker)
-            await self.update_message_thread(delta)
+        if speaker not in self._active_speakers or token.is_cancelled():
+            # Said when the run had been aborted, or another speaker of the round had failed. The others have read it
+            # too, and the next run goes on from there.
+            if speaker in self._active_speakers:
+                self._active_speakers.remove(speaker)
+            if speaker in self._participant_name_to_topic_type:
+                await self.update_message_thread(delta)
             return
         try:
             with CancelScope(token):
@@ -248,19 +253,32 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
 
     async def _transition_to_next_speakers(self, cancellation_token: CancellationToken) -> None:
         selected = await self.select_speaker(self._message_thread)
-        await self._request([selected] if isinstance(selected, str) else list(selected), cancellation_token)
+        speakers = [selected] if isinstance(selected, str) else list(selected)
+        if not speakers and not self._has_ended:
+            self._check_idling_ends()
+        await self._request(speakers, cancellation_token)
+
+    def _check_idling_ends(self) -> None:
+        queue = self._output_message_queue
+        if isinstance(queue, OutputQueue) and queue.ends_when_idle:
+            return  # then the run ends with the documented stop reason (N-178)
+        # The caller's runtime may be at work for others: nothing would ever tell that this run is over.
+        raise RuntimeError(
+            f"{type(self).__name__} selected nobody to speak. Have select_speaker return a participant "
+            f"(one of {self._participant_names}), and end runs by a termination condition or max_turns."
+        )
 
     async def _request(self, speakers: list[str], cancellation_token: CancellationToken) -> None:
         """Have participants speak."""
         for speaker in speakers:
             if speaker not in self._participant_name_to_topic_type:
                 raise RuntimeError(f"Speaker {speaker} not found in participant names {self._participant_names}.")
-        if self._emit_team_events:
+        if self._emit_team_events and speakers:
             self._put_out([SelectSpeakerEvent(content=speakers, source=self._name)])
         self._active_speakers.extend(speakers)
         for speaker in speakers:
             await self.publish_message(
-                GroupChatRequestPublish(),
+                _YOUR_TURN,
                 TopicId(self._participant_name_to_topic_type[speaker], self.id.key),
                 cancellation_token=cancellation_token,
             )
@@ -284,6 +302,7 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         return False
 
     async def _end(self, stop: StopMessage, error: SerializableException | None = None) -> None:
+        self._has_ended = True
         # Whatever ends a run, the next one starts with a fresh condition and turn count (N-180).
         self._current_turn = 0
         self._active_speakers.clear()

@@ -88,7 +88,7 @@ class ChatAgentContainer(SequentialRoutedAgent):
         token = ctx.cancellation_token
         if token.is_cancelled():
             return  # left over from an aborted run
-        with self._output.at_work():
+        with self._output.at_work:
             answer: GroupChatAgentResponse | GroupChatTeamResponse | GroupChatError
             try:
                 with (

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from hubbub_agentchat.base import TaskResult
@@ -23,6 +21,28 @@ _HIGH: Final = 256
 """From this many unread items on, a participant waits for the reader."""
 
 
+class HandlersAtWork:
+    """A context manager that any number of handlers are in at the same time.
+
+    Args:
+        waiters: Woken when the last one has left.
+    """
+
+    __slots__ = ("_waiters", "count")
+
+    def __init__(self, waiters: deque[asyncio.Future[None]]) -> None:
+        self.count = 0
+        self._waiters = waiters
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.count -= 1
+        if not self.count and self._waiters:
+            _wake_all(self._waiters)
+
+
 class OutputQueue(asyncio.Queue[OutputItem]):
     """What a run has put out and its caller has not read yet.
 
@@ -30,14 +50,20 @@ class OutputQueue(asyncio.Queue[OutputItem]):
     be run in one `asyncio.run` after another.
 
     It also counts the handlers at work, so that the end of an aborted run can be awaited whoever owns the runtime.
+
+    Args:
+        ends_when_idle: Whether a run ends when nobody has anything to do any more: the team has a runtime of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ends_when_idle: bool = False) -> None:
+        self.ends_when_idle = ends_when_idle
         self._items: deque[OutputItem] = deque()
         self._readers: deque[asyncio.Future[None]] = deque()
         self._feeders: deque[asyncio.Future[None]] = deque()
-        self._busy = 0
         self._settled: deque[asyncio.Future[None]] = deque()
+        self.at_work = HandlersAtWork(self._settled)
+        """Counts a handler of the run while it is entered."""
+
         self.begin()
 
     def begin(self) -> None:
@@ -106,20 +132,9 @@ class OutputQueue(asyncio.Queue[OutputItem]):
         if not self._items:
             await _wait(self._readers)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Count a handler of the run."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            if not self._busy:
-                _wake_all(self._settled)
-
     async def settled(self) -> None:
         """Wait until no handler is at work."""
-        while self._busy:
+        while self.at_work.count:
             await _wait(self._settled)
 
 

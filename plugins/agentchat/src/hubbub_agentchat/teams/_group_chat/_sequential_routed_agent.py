@@ -25,5 +25,11 @@ class SequentialRoutedAgent(RoutedAgent):
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
         if type(message) not in self._sequential_message_types:
             return await super().on_message_impl(message, ctx)
-        async with self._sequence:
+        # Asked for only when somebody has it: a coroutine to take it and one to give it back are felt in every turn.
+        sequence = self._sequence
+        if not sequence.acquire_nowait():
+            await sequence.acquire()
+        try:
             return await super().on_message_impl(message, ctx)
+        finally:
+            sequence.release()

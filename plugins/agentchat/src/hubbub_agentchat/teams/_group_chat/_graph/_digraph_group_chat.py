@@ -90,8 +90,6 @@ class GraphFlowManager(BaseGroupChatManager):
                 if speaker in self._active_speakers and not self._run_token.is_cancelled():
                     await self._end_with_error(SerializableException.from_exception(exc))
                 return
-            if speaker not in self._active_speakers:  # another speaker of the round has failed meanwhile
-                await self.update_message_thread(delta)
         await super()._take(delta, speaker)
 
     async def _apply_termination_condition(

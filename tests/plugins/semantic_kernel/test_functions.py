@@ -157,7 +157,8 @@ async def test_a_tool_that_streams_streams_in_semantic_kernel() -> None:
 
     function = KernelFunctionFromTool(Count())
 
-    assert [item async for item in function.invoke_stream(Kernel(), KernelArguments(a=2))] == ["0", "1", "counted"]
+    items: list[Any] = [item async for item in function.invoke_stream(Kernel(), KernelArguments(a=2))]
+    assert items == ["0", "1", "counted"]
     assert await invoke(function, a=2) == "counted"
 
 

@@ -160,7 +160,7 @@ def test_results_of_one_message_stay_together() -> None:
 def test_what_the_hub_does_not_know_is_refused_by_name(role: str, item: Any, kind: str) -> None:
     message = ChatMessageContent(role=AuthorRole(role), items=[item])
 
-    with pytest.raises(ValueError, match=f"^a {kind} in a {role} message cannot be converted"):
+    with pytest.raises(ValueError, match=f"^{kind} in a message of the {role} cannot be converted"):
         from_chat_messages([message])
 
 

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
 
+from openai import AsyncOpenAI
+from openai_server import Calls, OpenAIServer, Text
 from semantic_kernel.agents import Agent, AgentResponseItem, AgentThread, ChatCompletionAgent, ChatHistoryAgentThread
 from semantic_kernel.connectors.ai.function_choice_behavior import FunctionChoiceBehavior
 from semantic_kernel.contents import (
@@ -420,7 +422,7 @@ async def test_an_agent_of_somebodys_own_is_adapted(streams: bool) -> None:
 async def test_what_an_agent_says_and_the_hub_does_not_know_is_refused(streams: bool) -> None:
     picture = ImageContent(data=b"x", mime_type="image/png", data_format="base64")
 
-    with pytest.raises(ValueError, match="a ImageContent in a assistant message cannot be converted"):
+    with pytest.raises(ValueError, match="ImageContent in a message of the assistant cannot be converted"):
         await adapt(Fixed(name="own", replies=[says(picture)], streams=streams)).run("Draw")
 
 
@@ -428,6 +430,21 @@ async def test_an_agent_that_says_nothing_answers_with_an_empty_text() -> None:
     result = await adapt(Fixed(name="own", replies=[])).run("Hello?")
 
     assert result.messages == [AssistantMessage(content="", source="own")]
+
+
+@pytest.mark.filterwarnings("ignore:The `__get_pydantic_core_schema__` method:DeprecationWarning")
+async def test_tokens_are_counted_once_where_a_stream_tells_them_apart() -> None:
+    """The OpenAI connector sends the usage in a piece of its own, and again with the whole message of the call."""
+    from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+
+    async with OpenAIServer() as server, AsyncOpenAI(api_key="test", base_url=server.url) as openai:
+        server.reply(Calls(("maths-add", {"a": 1, "b": 2}), usage=(10, 2)), Text("It is three.", usage=(20, 3)))
+        service = OpenAIChatCompletion(ai_model_id="gpt-4o", async_client=openai)
+        plugin = KernelPlugin.from_object("maths", Maths())
+        result = await adapt(ChatCompletionAgent(name="calc", service=service, plugins=[plugin])).run("1 + 2?")
+
+    assert result.text() == "It is three."
+    assert result.usage == RequestUsage(10 + 20, 2 + 3)
 
 
 async def test_the_kernel_of_the_agent_is_left_as_it_was() -> None:

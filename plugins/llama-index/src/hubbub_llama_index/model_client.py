@@ -1,0 +1,481 @@
+"""A LlamaIndex LLM as a model client of the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+from llama_index.core.llms.custom import CustomLLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import LLM
+from llama_index.core.output_parsers.pydantic import PydanticOutputParser
+from llama_index.core.tools import BaseTool as ForeignTool
+from llama_index.core.utils import get_tokenizer
+from pydantic import BaseModel
+
+from hubbub_core import EVENT_LOGGER_NAME, CancellationToken, Image
+from hubbub_core.exchange import message_text
+from hubbub_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    FinishReasons,
+    LLMMessage,
+    ModelCapabilities,
+    ModelFamily,
+    ModelInfo,
+    RequestUsage,
+    UserMessage,
+    validate_model_info,
+)
+from hubbub_core.tools import Tool, ToolSchema
+from hubbub_registry import Component
+
+from ._messages import from_chat_message, to_chat_messages
+from ._reply import finish_reason_of, logprobs_of, usage_of
+from ._running import linked, stream_work
+from .config import LlamaIndexChatCompletionClientConfig, load_object
+from .llm import HubLLM
+from .tools import schema_tool, to_llama_index_tool
+
+_event_logger = logging.getLogger(EVENT_LOGGER_NAME)
+_PER_MESSAGE: Final = 3
+_PER_IMAGE: Final = 765  # what OpenAI counts for a picture of 1024 x 1024
+
+_ToolChoice = Tool | Literal["auto", "required", "none"]
+
+
+class _Request(NamedTuple):
+    messages: list[ChatMessage]
+    tools: list[ForeignTool]
+    options: dict[str, Any]
+    answer: str | None = None
+    """Name of the tool whose arguments are the structured answer."""
+    parser: PydanticOutputParser[Any] | None = None
+    """Reads the structured answer of a model that cannot call tools out of its text."""
+
+
+class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexChatCompletionClientConfig]):
+    """Any LLM of LlamaIndex as a model client of the hub.
+
+    Options in `extra_create_args` are keyword arguments of the LLM's own chat methods. With `tool_choice="none"` the
+    model is given no tools; with a tool as `tool_choice` it is given that one alone and has to call it, which is what
+    all of LlamaIndex's classes can do. A pydantic class as `json_output` is one more tool, which the model has to call
+    if it calls no other; its arguments are the answer. A model without tools is shown the class's schema, and its text
+    is checked against it. The result's content is JSON text either way.
+
+    A `CustomLLM`, synchronous underneath, runs in a thread. A thread cannot be stopped: when the call is cancelled,
+    what it answers is dropped.
+
+    Args:
+        llm: The model. It is not changed, and not closed.
+        model_info: What it can do. Without it: tools if it calls functions, structured output, no images and no JSON
+            mode, which LlamaIndex's classes do not tell.
+
+    Raises:
+        TypeError: It is no LLM of LlamaIndex.
+        ValueError: `model_info` lacks a field.
+    """
+
+    component_type: ClassVar[str] = "model"
+    component_provider_override: ClassVar[str] = "hubbub_llama_index.LlamaIndexChatCompletionClient"
+    component_config_schema = LlamaIndexChatCompletionClientConfig
+
+    def __init__(self, llm: LLM, *, model_info: ModelInfo | None = None) -> None:
+        if not isinstance(llm, LLM):
+            raise TypeError(f"expected an LLM of llama_index.core, not a {type(llm).__name__}")
+        if model_info is not None:
+            validate_model_info(model_info)
+        self._llm = llm
+        self._model_info = model_info or _info_of(llm)
+        self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
+        self._source: LlamaIndexChatCompletionClientConfig | None = None
+
+    @property
+    def llm(self) -> LLM:
+        """The LLM itself."""
+        return self._llm
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """Ask the model and return its whole reply.
+
+        Raises:
+            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
+                carry.
+            Exception: What the LLM raised.
+            asyncio.CancelledError: The token was cancelled.
+        """
+        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
+        response = await linked(self._chat(request), cancellation_token)
+        result = self._result(response, request, finish_reason_of(response), usage_of(response))
+        if _event_logger.isEnabledFor(logging.INFO):
+            from hubbub_core.logging import LLMCallEvent
+
+            _event_logger.info(
+                LLMCallEvent(
+                    messages=_dump(messages),
+                    response=result.model_dump(mode="json"),
+                    prompt_tokens=result.usage.prompt_tokens,
+                    completion_tokens=result.usage.completion_tokens,
+                )
+            )
+        return result
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Ask the model and yield the pieces of its text as they come, then one `CreateResult` with the whole reply.
+
+        Reasoning is yielded between `<think>` and `</think>`, and is the result's `thought`.
+
+        Raises:
+            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
+                carry.
+            Exception: What the LLM raised.
+            asyncio.CancelledError: The token was cancelled.
+        """
+        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
+        if _event_logger.isEnabledFor(logging.INFO):
+            from hubbub_core.logging import LLMStreamStartEvent
+
+            _event_logger.info(LLMStreamStartEvent(messages=_dump(messages)))
+
+        async def work(emit: Callable[[str], None]) -> CreateResult:
+            return await self._read_stream(request, emit)
+
+        # `stream_work` starts no task before it is read, and ends its task when it is closed.
+        pieces = stream_work(work, cancellation_token or CancellationToken())
+        try:
+            async for piece in pieces:
+                if isinstance(piece, CreateResult) and _event_logger.isEnabledFor(logging.INFO):
+                    from hubbub_core.logging import LLMStreamEndEvent
+
+                    _event_logger.info(
+                        LLMStreamEndEvent(
+                            response=piece.model_dump(mode="json"),
+                            prompt_tokens=piece.usage.prompt_tokens,
+                            completion_tokens=piece.usage.completion_tokens,
+                        )
+                    )
+                yield piece
+        finally:
+            await pieces.aclose()
+
+    async def close(self) -> None:
+        """Do nothing: the LLM belongs to whoever made it."""
+
+    def actual_usage(self) -> RequestUsage:
+        """Return the tokens of all requests, as far as the model told them."""
+        return self._usage
+
+    def total_usage(self) -> RequestUsage:
+        """Return the tokens of all requests, as far as the model told them."""
+        return self._usage
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        """Return about how many tokens the messages and tools take up, by LlamaIndex's tokenizer.
+
+        That is the one of `llama_index.core.set_global_tokenizer`, or OpenAI's, whose table LlamaIndex brings along: no
+        connection is opened.
+        """
+        encode = get_tokenizer()
+        total = 0
+        for message in messages:
+            total += _PER_MESSAGE + len(encode(message_text(message)))
+            if isinstance(message, AssistantMessage):
+                total += len(encode(message.thought or ""))
+                if not isinstance(message.content, str):
+                    total += sum(len(encode(call.name + call.arguments)) for call in message.content)
+            elif isinstance(message, UserMessage):
+                total += sum(_PER_IMAGE for part in message.content if isinstance(part, Image))
+        return total + sum(len(encode(json.dumps(_schema(tool)))) for tool in tools)
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
+        """Return about how many tokens of the context window, as the LLM tells it, are left; negative if too many."""
+        return self._llm.metadata.context_window - self.count_tokens(messages, tools=tools)
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """What the model can do, in the older form. Use `model_info`."""
+        info = self._model_info
+        return ModelCapabilities(
+            vision=info["vision"], function_calling=info["function_calling"], json_output=info["json_output"]
+        )
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """What the model can do."""
+        return self._model_info
+
+    def _request(
+        self,
+        messages: Sequence[LLMMessage],
+        tools: Sequence[Tool | ToolSchema],
+        tool_choice: _ToolChoice,
+        json_output: bool | type[BaseModel] | None,
+        extra_create_args: Mapping[str, Any],
+    ) -> _Request:
+        self._check_vision(messages)
+        if tools and not self._model_info["function_calling"]:
+            raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
+        chosen = _chosen(tools, tool_choice)
+        required = bool(chosen) and tool_choice not in ("auto", "none")
+        chat_messages, options = to_chat_messages(messages), dict(extra_create_args)
+        answer: str | None = None
+        parser: PydanticOutputParser[Any] | None = None
+        foreign = [_foreign(tool) for tool in chosen]
+        if isinstance(json_output, type) and issubclass(json_output, BaseModel):
+            if not self._model_info["structured_output"]:
+                raise ValueError(
+                    "Model does not support structured output. Set model_info['structured_output'] if it does."
+                )
+            if self._model_info["function_calling"]:
+                if not required:
+                    # Without one, the model could answer with text that is not of the schema.
+                    foreign.append(_answer_tool(json_output, foreign))
+                    answer, required = foreign[-1].metadata.name, True
+            else:
+                parser = PydanticOutputParser(json_output)
+                told = ChatMessage(role=MessageRole.USER, content=parser.get_format_string(escape_json=False).strip())
+                chat_messages.append(told)
+        elif json_output is True:
+            raise ValueError(
+                "LlamaIndex's LLMs have no JSON mode in common; pass a pydantic class as json_output, or your LLM's own "
+                "option in extra_create_args"
+            )
+        elif json_output not in (None, False):
+            raise ValueError(f"json_output must be a boolean or a Pydantic model class, got {json_output!r}")
+        if foreign:
+            options = {"allow_parallel_tool_calls": True, **options}
+            if required:
+                _check_can_require(self._llm)
+                options["tool_required"] = True
+        return _Request(chat_messages, foreign, options, answer, parser)
+
+    async def _chat(self, request: _Request) -> ChatResponse:
+        llm = self._llm
+        if request.tools:
+            assert isinstance(llm, FunctionCallingLLM)  # `_request` has looked
+            return await llm.achat_with_tools(request.tools, chat_history=request.messages, **request.options)
+        if _is_synchronous(llm):
+            return await asyncio.to_thread(llm.chat, request.messages, **request.options)
+        return await llm.achat(request.messages, **request.options)
+
+    async def _read_stream(self, request: _Request, emit: Callable[[str], None]) -> CreateResult:
+        last: ChatResponse | None = None
+        reason: FinishReasons | None = None
+        usage: RequestUsage | None = None
+        thinking = shown = False
+        stream = await self._stream(request)
+        try:
+            async for response in stream:
+                # The services tell these in different pieces: why it stopped before the last one, the tokens after it.
+                last, reason, usage = response, finish_reason_of(response) or reason, usage_of(response) or usage
+                # The hub's own models stream their reasoning as text, and LlamaIndex shows it once more at the end.
+                if not shown and (thought := response.additional_kwargs.get("thinking_delta")):
+                    emit(thought if thinking else f"<think>{thought}")
+                    thinking = True
+                # What a model says beside its structured answer is not part of it.
+                if response.delta and request.answer is None and request.parser is None:
+                    emit(f"</think>{response.delta}" if thinking and not shown else response.delta)
+                    shown = True
+        finally:
+            aclose = getattr(stream, "aclose", None)
+            if aclose is not None:
+                await aclose()
+        if thinking and not shown:
+            emit("</think>")
+        if last is None:
+            raise ValueError(f"the stream of {type(self._llm).__name__} ended without an answer")
+        result = self._result(last, request, reason, usage)
+        if not shown and isinstance(result.content, str) and result.content:
+            emit(result.content)  # a structured answer, as it was checked
+        return result
+
+    async def _stream(self, request: _Request) -> Any:
+        llm = self._llm
+        if request.tools:
+            assert isinstance(llm, FunctionCallingLLM)  # `_request` has looked
+            return await llm.astream_chat_with_tools(request.tools, chat_history=request.messages, **request.options)
+        if _is_synchronous(llm):
+            return _from_thread(lambda: llm.stream_chat(request.messages, **request.options))
+        return await llm.astream_chat(request.messages, **request.options)
+
+    def _result(
+        self,
+        response: ChatResponse,
+        request: _Request,
+        reason: FinishReasons | None,
+        usage: RequestUsage | None,
+    ) -> CreateResult:
+        if usage is not None:
+            # Before anything else can fail: the tokens are paid for.
+            self._usage = RequestUsage(
+                prompt_tokens=self._usage.prompt_tokens + usage.prompt_tokens,
+                completion_tokens=self._usage.completion_tokens + usage.completion_tokens,
+            )
+        message = from_chat_message(response.message)
+        if not isinstance(message, AssistantMessage):
+            raise ValueError(
+                f"{type(self._llm).__name__} answered with a message of the {response.message.role.value}, not of the "
+                "assistant"
+            )
+        content = message.content
+        thought = message.thought
+        if isinstance(content, list) and reason in (None, "stop"):
+            reason = "function_calls"  # some services tell a call as any other end
+        if request.answer is not None and isinstance(content, list):
+            others = [call for call in content if call.name != request.answer]
+            # Where it calls tools at the same time, those come first, and it will answer again with their results.
+            content = others or content[0].arguments
+            reason = "function_calls" if others else "stop"
+        if request.parser is not None and isinstance(content, str):
+            content = _parsed(request.parser, content)
+        return CreateResult(
+            finish_reason=reason or "unknown",
+            content=content,
+            usage=usage or RequestUsage(prompt_tokens=0, completion_tokens=0),
+            cached=isinstance(response.raw, Mapping) and response.raw.get("cached") is True,
+            logprobs=logprobs_of(response),
+            thought=thought,
+        )
+
+    def _check_vision(self, messages: Sequence[LLMMessage]) -> None:
+        if self._model_info["vision"]:
+            return
+        for message in messages:
+            if isinstance(message, UserMessage) and any(isinstance(part, Image) for part in message.content):
+                raise ValueError(
+                    "Model does not support vision and image was provided. Set model_info['vision'] if it does."
+                )
+
+    def _to_config(self) -> LlamaIndexChatCompletionClientConfig:
+        if self._source is None:
+            raise NotImplementedError(
+                f"This component does not support dumping to config: the {type(self._llm).__name__} was passed as an "
+                "object; load it from `llm: FILE.py:ATTRIBUTE` to dump it"
+            )
+        return self._source
+
+    @classmethod
+    def _from_config(cls, config: LlamaIndexChatCompletionClientConfig) -> Self:
+        # LlamaIndex's own class is abstract, which a type checker does not take for a class that is asked for.
+        kind: Any = LLM
+        client = cls(load_object(config.llm, kind, "a LlamaIndex LLM"), model_info=config.model_info)
+        client._source = config
+        return client
+
+
+def from_llm(llm: LLM, **options: Any) -> ChatCompletionClient:
+    """Make a model client of the hub from a LlamaIndex LLM.
+
+    A `HubLLM` without options of its own is the client that it dresses.
+
+    Args:
+        llm: The LLM.
+        **options: `model_info` of `LlamaIndexChatCompletionClient`.
+    """
+    if isinstance(llm, HubLLM) and not (options or llm.extra_create_args):
+        return llm.model_client
+    return LlamaIndexChatCompletionClient(llm, **options)
+
+
+def _info_of(llm: LLM) -> ModelInfo:
+    # A HubLLM with options of its own passes everything on, images too.
+    if isinstance(llm, HubLLM):
+        return {**llm.model_client.model_info, "structured_output": True, "json_output": False}
+    return ModelInfo(
+        vision=False,
+        function_calling=isinstance(llm, FunctionCallingLLM) and llm.metadata.is_function_calling_model,
+        json_output=False,
+        family=ModelFamily.UNKNOWN,
+        structured_output=True,
+        multiple_system_messages=True,
+    )
+
+
+def _schema(tool: Tool | ToolSchema) -> ToolSchema:
+    return tool.schema if isinstance(tool, Tool) else tool
+
+
+def _chosen(tools: Sequence[Tool | ToolSchema], choice: _ToolChoice) -> list[Tool | ToolSchema]:
+    """Return the tools that the model is given.
+
+    Raises:
+        ValueError: Two have one name, or the choice fits none of them.
+    """
+    names = [_schema(tool)["name"] for tool in tools]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two tools are named {name!r}; the model could not tell them apart")
+    if isinstance(choice, Tool):
+        name = choice.schema["name"]
+        if name not in names:
+            raise ValueError(f"tool_choice references '{name}' but it's not in the provided tools")
+        return [tools[names.index(name)]]
+    if choice == "required" and not tools:
+        raise ValueError("tool_choice 'required' specified but no tools provided")
+    if choice not in ("auto", "required", "none"):
+        raise ValueError(f"tool_choice is 'auto', 'required', 'none' or a Tool, not {choice!r}")
+    return [] if choice == "none" else list(tools)
+
+
+def _foreign(tool: Tool | ToolSchema) -> ForeignTool:
+    return to_llama_index_tool(tool) if isinstance(tool, Tool) else schema_tool(tool)
+
+
+def _answer_tool(schema: type[BaseModel], others: Sequence[ForeignTool]) -> ForeignTool:
+    # Names of generic classes have brackets, which services refuse.
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", schema.__name__)
+    if any(other.metadata.name == name for other in others):
+        raise ValueError(f"a tool is named {name!r} like the class of the answer; rename one of them")
+    return schema_tool(ToolSchema(name=name, description=schema.__doc__ or "The answer."), schema)
+
+
+def _check_can_require(llm: LLM) -> None:
+    prepare: Callable[..., Any] = getattr(type(llm), "_prepare_chat_with_tools")  # noqa: B009 # LLM itself has none
+    if "tool_required" not in inspect.signature(prepare).parameters:
+        raise ValueError(f"{type(llm).__name__} cannot be told that it has to call a tool; LlamaIndex's newer ones can")
+
+
+def _parsed(parser: PydanticOutputParser[Any], text: str) -> str:
+    answer: BaseModel = parser.parse(text)
+    return answer.model_dump_json()
+
+
+def _is_synchronous(llm: LLM) -> bool:
+    """Tell whether the asynchronous methods would only block the event loop."""
+    return isinstance(llm, CustomLLM) and type(llm).achat is CustomLLM.achat
+
+
+async def _from_thread(start: Callable[[], Any]) -> AsyncGenerator[ChatResponse, None]:
+    done = object()
+    pieces = await asyncio.to_thread(start)
+    while (piece := await asyncio.to_thread(next, pieces, done)) is not done:
+        yield piece
+
+
+def _dump(messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:
+    return [message.model_dump(mode="json") for message in messages]
