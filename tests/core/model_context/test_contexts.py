@@ -229,3 +229,54 @@ async def test_subclass_may_change_what_a_model_sees() -> None:
     )
 
     assert shown == [AssistantMessage(content="a", source="x"), user("b")]
+
+
+class Trimming(BufferedChatCompletionContext):
+    """Keeps no more than it shows, unlike its base class."""
+
+    async def add_message(self, message: LLMMessage) -> None:
+        await super().add_message(message)
+        self._messages = self._messages[-2:]
+
+
+class Elsewhere(UnboundedChatCompletionContext):
+    """Trims when it is read, in the list of the base class."""
+
+    async def get_messages(self) -> list[LLMMessage]:
+        self._messages = self._messages[-2:]
+        return list(self._messages)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        UnboundedChatCompletionContext(users(3)),
+        BufferedChatCompletionContext(2, users(3)),
+        HeadAndTailChatCompletionContext(1, 1, users(3)),
+        Trimming(2, users(3)),
+        Elsewhere(users(3)),
+    ],
+    ids=lambda context: type(context).__name__,
+)
+async def test_rollback_takes_back_what_was_added_since_the_mark(context: ChatCompletionContext) -> None:
+    before = await context.save_state()
+
+    mark = await context.mark()
+    for _ in range(2):  # a mark may be gone back to again
+        await context.add_message(user("later"))
+        await context.add_message(user("still later"))
+        await context.get_messages()
+        await context.rollback(mark)
+        assert await context.save_state() == before
+
+
+async def test_rollback_to_the_last_of_several_marks_keeps_what_the_first_was_followed_by() -> None:
+    context = UnboundedChatCompletionContext()
+
+    await context.mark()
+    await context.add_message(user("kept"))
+    mark = await context.mark()
+    await context.add_message(user("taken back"))
+    await context.rollback(mark)
+
+    assert await context.get_messages() == [user("kept")]

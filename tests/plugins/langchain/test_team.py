@@ -1,4 +1,4 @@
-"""LangChain in a team: the documents' scenario of a toolkit over a database (spec: 004 L6810), and a chain as a member."""
+"""LangChain in a team: the documents' toolkit over a database (spec: 004 L6810), a model, and a chain as a member."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def test_adapter_sources_name_classes_in_the_mro_of_todays_framework() -> None:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
     from llama_index.core.base.base_retriever import BaseRetriever
     from llama_index.core.chat_engine.types import BaseChatEngine
+    from llama_index.core.llms import MockLLM
     from llama_index.core.tools import FunctionTool
     from llama_index.core.workflow import Workflow
 
@@ -69,6 +70,7 @@ def test_adapter_sources_name_classes_in_the_mro_of_todays_framework() -> None:
         FunctionTool,
         BaseTool,
         ReplayChatCompletionClient,
+        MockLLM,
     ]
     names = {f"{base.__module__}.{base.__qualname__}" for cls in classes for base in cls.__mro__}
 

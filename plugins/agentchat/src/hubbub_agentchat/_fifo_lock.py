@@ -45,3 +45,9 @@ class FifoLock:
                 future.set_result(None)  # stays held, by the next one
                 return
         self._held = False
+
+    async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.release()

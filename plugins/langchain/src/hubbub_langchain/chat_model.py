@@ -24,13 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, 
 
 from hubbub_core import CancellationToken
 from hubbub_core.models import ChatCompletionClient, CreateResult
-from hubbub_core.tools import BaseTool, Tool, ToolSchema
+from hubbub_core.tools import Tool
 from hubbub_core.utils import schema_to_pydantic_model
 
 from ._blocking import LoopThread
 from ._stream_text import StopCutter, ThoughtSplitter, cut_at_stop
+from ._tool_forms import hub_choice, hub_schema, openai_tool
 from .messages import REASONING_KEY, from_create_result, from_langchain, response_metadata, usage_metadata
-from .tools import HubTool
 
 StructuredMethod = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -120,10 +120,10 @@ class HubChatModel(BaseChatModel):
         Raises:
             ValueError: A tool is one of a vendor's own, or `tool_choice` names none of the tools.
         """
-        formatted = [_openai_tool(tool, strict) for tool in tools]
+        formatted = [openai_tool(tool, strict) for tool in tools]
         if tool_choice is not None:
             kwargs["tool_choice"] = tool_choice
-            _hub_choice(tool_choice, [_hub_schema(tool) for tool in formatted])
+            hub_choice(tool_choice, [hub_schema(tool) for tool in formatted])
         return self.bind(tools=formatted, **kwargs)
 
     def with_structured_output(
@@ -278,12 +278,12 @@ class HubChatModel(BaseChatModel):
         """Return keyword arguments of the client's methods."""
         extra = {**self.extra_create_args, **options}
         arguments: dict[str, Any] = {}
-        schemas = [_hub_schema(_openai_tool(tool, None)) for tool in extra.pop("tools", None) or ()]
+        schemas = [hub_schema(openai_tool(tool, None)) for tool in extra.pop("tools", None) or ()]
         if schemas:
             arguments["tools"] = schemas
         choice = extra.pop("tool_choice", None)
         if choice is not None:
-            arguments["tool_choice"] = _hub_choice(choice, schemas)
+            arguments["tool_choice"] = hub_choice(choice, schemas)
         token = extra.pop("cancellation_token", None) or self.cancellation_token
         if token is not None:
             arguments["cancellation_token"] = token
@@ -339,71 +339,6 @@ def from_model_client(client: ChatCompletionClient, **options: Any) -> BaseChatM
     if isinstance(client, LangChainChatCompletionClient) and not options:
         return client.chat_model
     return HubChatModel(model_client=client, **options)
-
-
-class _NamedTool(BaseTool[BaseModel, Any]):
-    """Stands for a tool of which only the schema is known here: what a client is told that has to be called."""
-
-    def __init__(self, schema: ToolSchema) -> None:
-        super().__init__(BaseModel, object, schema["name"], schema.get("description", ""))
-        self._schema = schema
-
-    @property
-    def schema(self) -> ToolSchema:
-        return self._schema
-
-    async def run(self, args: BaseModel, cancellation_token: CancellationToken) -> Any:
-        raise TypeError(f"{self.name!r} is run by LangChain, not by the model's client")
-
-
-def _openai_tool(tool: Any, strict: bool | None) -> dict[str, Any]:
-    """Return a tool in the form of OpenAI, which LangChain's models and agents exchange."""
-    if isinstance(tool, HubTool):
-        tool = tool.hub_tool
-    # A LangChain tool would pass for one of the hub if it were asked for its members alone.
-    if not isinstance(tool, ForeignTool | type) and isinstance(tool, Tool):
-        schema: dict[str, Any] = {"parameters": {"type": "object", "properties": {}}, **tool.schema}
-        return {"type": "function", "function": schema}
-    converted = convert_to_openai_tool(tool, strict=strict)
-    if converted.get("type") != "function" or "function" not in converted:
-        raise ValueError(
-            f"the tool {converted.get('name') or converted.get('type')!r} is one of a vendor's own, which the hub's "
-            "clients do not take; pass it in the client's own options"
-        )
-    return converted
-
-
-def _hub_schema(tool: Mapping[str, Any]) -> ToolSchema:
-    function = tool["function"]
-    schema = ToolSchema(name=function["name"], description=function.get("description", ""))
-    parameters: Any = {"type": "object", "properties": {}, **function.get("parameters", {})}
-    schema["parameters"] = parameters
-    if function.get("strict") is not None:
-        schema["strict"] = function["strict"]
-    return schema
-
-
-def _hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> Tool | Literal["auto", "required", "none"]:
-    match choice:
-        case "auto":
-            return "auto"
-        case "any" | "required" | True:
-            return "required"
-        case "none" | False:
-            return "none"
-        case str():
-            name = choice
-        case {"type": "function", "function": {"name": str(name)}}:
-            pass
-        case Tool():
-            name = choice.name
-        case _:
-            raise ValueError(f"tool_choice {choice!r} is in no form that LangChain's models have in common")
-    for schema in schemas:
-        if schema["name"] == name:
-            return _NamedTool(schema)
-    known = ", ".join(schema["name"] for schema in schemas) or "there are none"
-    raise ValueError(f"tool_choice {name!r} names no tool of this call; its tools: {known}")
 
 
 def _chunk(text: str, kind: str) -> ChatGenerationChunk:

@@ -30,6 +30,7 @@ from hubbub_registry import Component
 
 from ._running import iterate, linked
 from ._tokens import estimate_tokens
+from ._tool_forms import ToolChoice, functions_of, langchain_choice, schema_of
 from .chat_model import HubChatModel
 from .config import LangChainChatCompletionClientConfig, load_object
 from .messages import text_and_reasoning, to_create_result, to_langchain
@@ -38,8 +39,6 @@ _event_logger = logging.getLogger(EVENT_LOGGER_NAME)
 _NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 _DEFAULT_WINDOW = 128_000
 _ANY_JSON: dict[str, Any] = {"title": "answer", "description": "The answer.", "type": "object", "properties": {}}
-
-_ToolChoice = Tool | Literal["auto", "required", "none"]
 
 
 class _Request(NamedTuple):
@@ -206,7 +205,7 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
 
         LangChain's models count by asking their service, or with a table that they fetch; this opens no connection.
         """
-        return estimate_tokens(messages, [_schema(tool) for tool in tools])
+        return estimate_tokens(messages, [schema_of(tool) for tool in tools])
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
         """Return about how many tokens of the model's window are left; negative when the messages do not fit.
@@ -243,13 +242,13 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
         self,
         messages: Sequence[LLMMessage],
         tools: Sequence[Tool | ToolSchema],
-        tool_choice: _ToolChoice,
+        tool_choice: ToolChoice,
         json_output: bool | type[BaseModel] | None,
         extra_create_args: Mapping[str, Any],
     ) -> _Request:
         self._check_vision(messages)
-        functions = _functions(tools)
-        choice = _choice(tool_choice, [function["name"] for function in functions])
+        functions = functions_of(tools)
+        choice = langchain_choice(tool_choice, [function["name"] for function in functions])
         if functions and not self._model_info["function_calling"]:
             raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
         if tool_choice == "none":
@@ -261,7 +260,7 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
                 function = convert_to_openai_tool(json_output)["function"]
                 if choice is None:
                     # Without one, the model could answer with text that is not of the schema.
-                    functions, choice, answer = _functions([*functions, function]), "any", function["name"]
+                    functions, choice, answer = functions_of([*functions, function]), "any", function["name"]
                 runnable = self._bound(functions, choice)
             else:
                 runnable, answer = self._structured(json_output), ""
@@ -392,42 +391,6 @@ def _profile(model: BaseChatModel) -> Mapping[str, Any]:
 
 def _overrides(model: BaseChatModel, method: str) -> bool:
     return getattr(type(model), method) is not getattr(BaseChatModel, method)
-
-
-def _schema(tool: Tool | ToolSchema) -> ToolSchema:
-    return tool.schema if isinstance(tool, Tool) else tool
-
-
-def _functions(tools: Sequence[Tool | ToolSchema | Mapping[str, Any]]) -> list[dict[str, Any]]:
-    functions: list[dict[str, Any]] = []
-    for tool in tools:
-        function: dict[str, Any] = {
-            "description": "",
-            "parameters": {"type": "object", "properties": {}},
-            **(tool.schema if isinstance(tool, Tool) else tool),
-        }
-        if not function.get("strict"):
-            function.pop("strict", None)  # what is not asked for need not be understood by the model's service
-        if any(other["name"] == function["name"] for other in functions):
-            raise ValueError(f"two tools are named {function['name']!r}; the model could not tell them apart")
-        functions.append(function)
-    return functions
-
-
-def _choice(choice: _ToolChoice, names: Sequence[str]) -> str | None:
-    """Return the choice in LangChain's words; None for its default, the model's own choice."""
-    if isinstance(choice, Tool):
-        name = choice.schema["name"]
-        if name not in names:
-            raise ValueError(f"tool_choice references '{name}' but it's not in the provided tools")
-        return name
-    if choice == "required":
-        if not names:
-            raise ValueError("tool_choice 'required' specified but no tools provided")
-        return "any"
-    if choice not in ("auto", "none"):
-        raise ValueError(f"tool_choice is 'auto', 'required', 'none' or a Tool, not {choice!r}")
-    return None
 
 
 def _merged(chunks: Sequence[AIMessage]) -> AIMessage:

@@ -51,7 +51,7 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         messages = await model_context.get_messages()
         found = await self.query(message_text(messages[-1]) if messages else "")
         if found.results:
-            listed = "\n".join(f"{number}. {entry.content}" for number, entry in enumerate(found.results, 1))
+            listed = "\n".join(f"{number}. {_text(entry)}" for number, entry in enumerate(found.results, 1))
             await model_context.add_message(SystemMessage(content=f"\nRelevant memory content:\n{listed}\n"))
         return UpdateContextResult(memories=found)
 

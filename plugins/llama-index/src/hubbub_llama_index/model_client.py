@@ -262,8 +262,8 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
                 chat_messages.append(told)
         elif json_output is True:
             raise ValueError(
-                "LlamaIndex's LLMs have no JSON mode in common; pass a pydantic class as json_output, or your LLM's own "
-                "option in extra_create_args"
+                "LlamaIndex's LLMs have no JSON mode in common; pass a pydantic class as json_output, or the option of "
+                "your LLM in extra_create_args"
             )
         elif json_output not in (None, False):
             raise ValueError(f"json_output must be a boolean or a Pydantic model class, got {json_output!r}")
@@ -467,11 +467,12 @@ def _parsed(parser: PydanticOutputParser[Any], text: str) -> str:
 
 def _is_synchronous(llm: LLM) -> bool:
     """Tell whether the asynchronous methods would only block the event loop."""
-    return isinstance(llm, CustomLLM) and type(llm).achat is CustomLLM.achat
+    # The class's attribute itself: LlamaIndex decorates its methods, and the decoration is new at each access.
+    return isinstance(llm, CustomLLM) and inspect.getattr_static(llm, "achat") is vars(CustomLLM)["achat"]
 
 
 async def _from_thread(start: Callable[[], Any]) -> AsyncGenerator[ChatResponse, None]:
-    done = object()
+    done: Any = object()
     pieces = await asyncio.to_thread(start)
     while (piece := await asyncio.to_thread(next, pieces, done)) is not done:
         yield piece

@@ -128,3 +128,17 @@ def parse_r1_content(content: str) -> tuple[str | None, str]:
         return None, content
     thought = content[start + len("<think>") : end].strip()
     return thought, content[end + len("</think>") :].strip()
+
+
+def sum_usage(*parts: RequestUsage) -> RequestUsage:
+    """Return the tokens of several requests together."""
+    return RequestUsage(
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        completion_tokens=sum(part.completion_tokens for part in parts),
+    )
+
+
+def shorten(answer: Any) -> str:
+    """Return the beginning of what a server sent, on one line, for an error."""
+    text = " ".join((answer if isinstance(answer, str) else repr(answer)).split())
+    return text if len(text) <= 200 else text[:200] + "..."

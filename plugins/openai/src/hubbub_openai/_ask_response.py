@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._answer import shorten
 from ._errors import ModelEndpointError, endpoint_errors, shown_url
 from ._linked import linked
 from ._response_items import Piece, ResponseFailedError, read_code_run, read_response
@@ -41,7 +42,7 @@ async def ask_response(
         with endpoint_errors(base_url, model):
             response: Any = await linked(client.responses.create(**request), token)
         if not hasattr(response, "output"):
-            raise ModelEndpointError(base_url, model, f"sent no response: {str(response)[:200]!r}")
+            raise ModelEndpointError(base_url, model, f"sent no response: {shorten(response)}")
         yield read_response(response)
         return
     with endpoint_errors(base_url, model):

@@ -156,7 +156,9 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
                 self._client.chat.completions.create(**request, stream=False), cancellation_token
             )
         if isinstance(completion, str) or not getattr(completion, "choices", None):
-            raise ModelEndpointError(self._base_url, self._model, f"sent no chat completion: {_shorten(completion)}")
+            raise ModelEndpointError(
+                self._base_url, self._model, f"sent no chat completion: {_answer.shorten(completion)}"
+            )
         usage = _answer.usage(completion.usage)
         # Before anything else can fail: the tokens are paid for, whether the answer is of use or not.
         self._add_usage(usage)
@@ -399,18 +401,5 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             _event_logger.info(LLMStreamStartEvent(messages=request["messages"]))
 
     def _add_usage(self, usage: RequestUsage) -> None:
-        self._actual_usage = _sum(self._actual_usage, usage)
-        self._total_usage = _sum(self._total_usage, usage)
-
-
-def _sum(left: RequestUsage, right: RequestUsage) -> RequestUsage:
-    return RequestUsage(
-        prompt_tokens=left.prompt_tokens + right.prompt_tokens,
-        completion_tokens=left.completion_tokens + right.completion_tokens,
-    )
-
-
-def _shorten(answer: Any) -> str:
-    text = answer if isinstance(answer, str) else repr(answer)
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:200] + "..."
+        self._actual_usage = _answer.sum_usage(self._actual_usage, usage)
+        self._total_usage = _answer.sum_usage(self._total_usage, usage)

@@ -15,7 +15,6 @@ from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
-    BaseTextChatMessage,
     HandoffMessage,
     ModelClientStreamingChunkEvent,
     MultiModalMessage,
@@ -24,13 +23,15 @@ from hubbub_agentchat.messages import (
     ToolCallSummaryMessage,
 )
 from hubbub_core import CancellationToken, Image
-from hubbub_core.models import ChatCompletionClient, RequestUsage
+from hubbub_core.models import RequestUsage
 from hubbub_core.tools import BaseTool, Workbench
 from hubbub_registry import Component, ComponentModel
 
 from ._agent_events import answer_events, code_events, execution_event, request_event
+from ._answer import sum_usage
 from ._ask_response import ask_response
 from ._builtin_tools import builtin_tool
+from ._chat_messages import chat_items, refuse_model_client
 from ._function_tools import FunctionTools, hub_tool, response_function
 from ._openai_agent_config import OpenAIAgentConfig, OpenAIAgentState
 from ._response_items import (
@@ -39,9 +40,7 @@ from ._response_items import (
     ModelAnswer,
     Piece,
     ResponseFailedError,
-    add_usage,
     call_item,
-    message_item,
     output_item,
 )
 
@@ -187,7 +186,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         self, messages: Sequence[BaseChatMessage], token: CancellationToken, *, stream: bool
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
         for message in messages:
-            items = _items_of(message)
+            items = chat_items(message)
             self._history.extend(items)
             self._unsent += len(items)
         inner: list[BaseAgentEvent | BaseChatMessage] = []
@@ -207,7 +206,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
             failed = TextMessage(content=f"Error generating response: {exc}", source=self.name, id=message_id)
             yield Response(chat_message=failed, inner_messages=inner)
             return
-        usage = add_usage([answer.usage for answer in answers])
+        usage = sum_usage(*(answer.usage for answer in answers))
         yield Response(chat_message=self._message(answers[-1], usage, message_id), inner_messages=inner)
 
     async def _rounds(
@@ -389,26 +388,3 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         agent = cls(client=AsyncOpenAI(), tools=tools, **options)
         agent._owns_client = True
         return agent
-
-
-def refuse_model_client(client: object, owner: str) -> None:
-    """Refuse a model client of the hub where the SDK's client belongs (newer N-246).
-
-    Raises:
-        ValueError: It is one.
-    """
-    if isinstance(client, ChatCompletionClient):
-        raise ValueError(
-            f"{owner} needs the SDK's own client, `openai.AsyncOpenAI` or `AsyncAzureOpenAI`, not the model client "
-            f"{type(client).__name__}"
-        )
-
-
-def _items_of(message: BaseChatMessage) -> list[Item]:
-    """Return a chat message as items (newer N-242): the role is the source where that is the name of one."""
-    items: list[Item] = []
-    if isinstance(message, HandoffMessage):
-        for handed in message.context:
-            items.extend(message_item(handed))
-    known = isinstance(message, BaseTextChatMessage) and message.source in ("user", "system", "assistant")
-    return [*items, *message_item(message.to_model_message(), message.source if known else "user")]

@@ -16,21 +16,20 @@ from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
-    HandoffMessage,
     ModelClientStreamingChunkEvent,
     TextMessage,
 )
 from hubbub_core import CancellationToken
-from hubbub_core.models import LLMMessage
 from hubbub_core.tools import BaseTool
 
 from ._agent_events import answer_events, code_events, execution_event, request_event
+from ._answer import sum_usage
 from ._assistant_threads import AssistantThreads
+from ._chat_messages import model_messages, refuse_model_client
 from ._errors import endpoint_errors, shown_url
 from ._function_tools import FunctionTools, hub_tool
 from ._linked import linked
-from ._openai_agent import refuse_model_client
-from ._response_items import CodeRun, ModelAnswer, ResponseFailedError, add_usage
+from ._response_items import CodeRun, ModelAnswer, ResponseFailedError
 from ._response_threads import ResponseThreads
 from ._threads import AssistantSetup, OpenAIAssistantAgentState, Threads
 
@@ -207,7 +206,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
         message = TextMessage(
             content=last.text,
             source=self.name,
-            models_usage=add_usage([answer.usage for answer in answers]),
+            models_usage=sum_usage(*(answer.usage for answer in answers)),
             metadata=last.metadata(),
             id=message_id,
         )
@@ -217,7 +216,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
         self, messages: Sequence[BaseChatMessage], answers: list[ModelAnswer], token: CancellationToken, *, stream: bool
     ) -> AsyncGenerator[str | BaseAgentEvent, None]:
         schemas = await self._functions.schemas()
-        given = [message for each in messages for message in _model_messages(each)]
+        given = [message for each in messages for message in model_messages(each)]
         asked = self._threads.run(self._state, given, schemas, stream=stream, token=token)
         for _ in range(_MAX_ROUNDS):
             async with aclosing(asked) as pieces:
@@ -244,7 +243,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
     async def handle_incoming_message(self, message: BaseChatMessage, cancellation_token: CancellationToken) -> None:
         """Append a message of any class to the thread, without an answer (newer N-246)."""
         await self._ensure_open(cancellation_token)
-        for each in _model_messages(message):
+        for each in model_messages(message):
             await linked(self._threads.add(self._state, each), cancellation_token)
 
     async def handle_text_message(self, content: str, cancellation_token: CancellationToken) -> None:
@@ -362,9 +361,3 @@ class OpenAIAssistantAgent(BaseChatAgent):
         self._state = OpenAIAssistantAgentState.model_validate(state)
         self._opened = False
         self._resumed = self._state.thread_id is not None
-
-
-def _model_messages(message: BaseChatMessage) -> list[LLMMessage]:
-    """Return what the model is given of a chat message, the context of a handoff first."""
-    context = message.context if isinstance(message, HandoffMessage) else []
-    return [*context, message.to_model_message()]

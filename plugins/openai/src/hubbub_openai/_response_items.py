@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -188,11 +187,3 @@ def read_code_run(item: Any) -> CodeRun:
     if item.outputs is not None:
         outputs = "\n".join(output.logs if output.type == "logs" else output.url for output in item.outputs)
     return CodeRun(item.code or "", outputs, item.status == "failed")
-
-
-def add_usage(parts: Sequence[RequestUsage]) -> RequestUsage:
-    """Return the sum."""
-    return RequestUsage(
-        prompt_tokens=sum(part.prompt_tokens for part in parts),
-        completion_tokens=sum(part.completion_tokens for part in parts),
-    )
