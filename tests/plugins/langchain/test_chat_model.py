@@ -247,7 +247,7 @@ def test_a_loop_that_has_ended_is_an_error_and_no_endless_wait() -> None:
 
 def test_the_thread_ends_with_the_model() -> None:
     def threads() -> list[str]:
-        return [thread.name for thread in threading.enumerate() if thread.name == "hubbub-langchain"]
+        return [thread.name for thread in threading.enumerate() if thread.name == "hubbub-blocking"]
 
     chat_model = model("one", "two")
     chat_model.invoke(ASK)

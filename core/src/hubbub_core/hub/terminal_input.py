@@ -43,9 +43,12 @@ class TerminalInput:
             self._shown.pop(request.request_id, None)
         async with self._turn:
             print(f"{request.source}: {request.prompt}", end="", file=sys.stderr, flush=True)
-            line = await self._lines.next()
-            if line is None or not os.isatty(0):
-                print(file=sys.stderr, flush=True)  # the line end that a terminal shows when it is typed
+            line: str | None = None
+            try:
+                line = await self._lines.next()
+            finally:
+                if line is None or not os.isatty(0):
+                    print(file=sys.stderr, flush=True)  # the line end that a terminal shows when it is typed
             if line is not None:
                 return line
             self._at_end(request)

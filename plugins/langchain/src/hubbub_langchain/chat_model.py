@@ -23,11 +23,11 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
 
 from hubbub_core import CancellationToken
+from hubbub_core.blocking import LoopThread
 from hubbub_core.models import ChatCompletionClient, CreateResult
 from hubbub_core.tools import Tool
 from hubbub_core.utils import schema_to_pydantic_model
 
-from ._blocking import LoopThread
 from ._stream_text import StopCutter, ThoughtSplitter, cut_at_stop
 from ._tool_forms import hub_choice, hub_schema, openai_tool
 from .messages import REASONING_KEY, from_create_result, from_langchain, response_metadata, usage_metadata

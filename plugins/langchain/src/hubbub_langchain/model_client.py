@@ -25,10 +25,10 @@ from hubbub_core.models import (
     UserMessage,
     validate_model_info,
 )
+from hubbub_core.running import iterate, linked
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
-from ._running import iterate, linked
 from ._tokens import estimate_tokens
 from ._tool_forms import ToolChoice, functions_of, langchain_choice, schema_of
 from .chat_model import HubChatModel

@@ -14,10 +14,10 @@ from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTas
 from hubbub_core.memory import Memory, MemoryContent, MemoryMimeType, MemoryQueryResult, UpdateContextResult
 from hubbub_core.model_context import ChatCompletionContext
 from hubbub_core.models import SystemMessage
+from hubbub_core.running import linked
 from hubbub_registry import Component
 
 from ._documents import passages_text, sources_of
-from ._running import linked
 from .config import RetrieverMemoryConfig, load_object
 
 

@@ -14,12 +14,12 @@ from pydantic import TypeAdapter
 from hubbub_core import AdaptedAgent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import ChatCompletionClient, LLMMessage
+from hubbub_core.running import iterate
 from hubbub_registry import Component, ComponentBase, NotReadyError
 
 from ._answer import Collector, Output, read_answer
 from ._documents import with_sources
 from ._question import Input, question_for
-from ._running import iterate
 from .config import RunnableAgentConfig, load_object
 from .usage import UsageMeter
 

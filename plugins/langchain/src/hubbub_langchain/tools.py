@@ -18,12 +18,12 @@ from pydantic import BaseModel, Field, PrivateAttr, SkipValidation, create_model
 from pydantic_core import to_jsonable_python
 
 from hubbub_core import CancellationToken, trace_tool_span
+from hubbub_core.blocking import LoopThread
+from hubbub_core.running import linked
 from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema
 from hubbub_core.utils import schema_to_pydantic_model
 from hubbub_registry import Component
 
-from ._blocking import LoopThread
-from ._running import linked
 from .config import LangChainToolAdapterConfig, load_object
 
 

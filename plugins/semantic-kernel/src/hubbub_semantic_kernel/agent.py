@@ -16,9 +16,9 @@ from semantic_kernel.functions.kernel_arguments import KernelArguments
 from hubbub_core import AdaptedAgent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, Source, message_text
 from hubbub_core.models import AssistantMessage, LLMMessage, UserMessage
+from hubbub_core.running import stream_work
 
 from ._recording import Emit, Recorder
-from ._running import stream_work
 from ._threads import Saved, ThreadFactory, default_factory, restore, save
 from .messages import to_chat_messages
 

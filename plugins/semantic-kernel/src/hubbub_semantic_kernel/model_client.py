@@ -32,10 +32,10 @@ from hubbub_core.models import (
     UserMessage,
     validate_model_info,
 )
+from hubbub_core.running import stream_work
 from hubbub_core.tools import Tool, ToolSchema
 
 from ._reply import ReplyCollector
-from ._running import stream_work
 from .chat_service import HubPromptExecutionSettings
 from .functions import function_metadata
 from .messages import to_chat_messages

@@ -8,6 +8,8 @@ import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any, TypeVar
 
+__all__ = ["LoopThread"]
+
 T = TypeVar("T")
 
 
@@ -38,8 +40,7 @@ class LoopThread:
         if running is not None and running in (self._loop, self._given):
             coroutine.close()
             raise RuntimeError(
-                "a synchronous call of the hub from the event loop that has to answer it; use the asynchronous method "
-                "(`ainvoke` instead of `invoke`)"
+                "a synchronous call of the hub from the event loop that has to answer it; use the asynchronous method"
             )
         try:
             loop = self._started()
@@ -76,7 +77,7 @@ class LoopThread:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=_serve, args=(self._loop,), name="hubbub-langchain", daemon=True)
+                thread = threading.Thread(target=_serve, args=(self._loop,), name="hubbub-blocking", daemon=True)
                 thread.start()
                 self._end = weakref.finalize(self, _stop, self._loop, thread)
             return self._loop
