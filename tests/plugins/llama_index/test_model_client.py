@@ -491,7 +491,7 @@ def test_a_dressed_client_comes_back_as_itself_and_so_does_an_llm() -> None:
 
 async def test_options_of_a_dressed_client_are_not_lost() -> None:
     inner = ReplayChatCompletionClient(
-        [CreateResult(finish_reason="length", content="Hi", usage=RequestUsage(1, 2), cached=True, thought="Hm.")],
+        [CreateResult(finish_reason="length", content="Hi", usage=RequestUsage(3, 2), cached=True, thought="Hm.")],
         model_info=INFO,
     )
     client = adapt(HubLLM(model_client=inner, extra_create_args={"temperature": 0.2}))
@@ -500,7 +500,7 @@ async def test_options_of_a_dressed_client_are_not_lost() -> None:
 
     assert pieces == ["Hi"]
     assert result == CreateResult(
-        finish_reason="length", content="Hi", usage=RequestUsage(1, 2), cached=True, thought="Hm."
+        finish_reason="length", content="Hi", usage=RequestUsage(3, 2), cached=True, thought="Hm."
     )
     assert inner.create_calls[0]["extra_create_args"] == {"temperature": 0.2}
     assert [tool.name for tool in inner.create_calls[0]["tools"]] == ["add"]
@@ -526,7 +526,7 @@ async def test_options_of_a_dressed_client_are_not_lost() -> None:
 def test_a_reply_survives_both_ways(content: Any, thought: str | None, reason: Any) -> None:
     if not isinstance(content, str):
         reason = "function_calls"
-    reply = CreateResult(finish_reason=reason, content=content, usage=RequestUsage(1, 2), cached=False, thought=thought)
+    reply = CreateResult(finish_reason=reason, content=content, usage=RequestUsage(3, 2), cached=False, thought=thought)
     inner = ReplayChatCompletionClient([reply], model_info=INFO)
     client = LlamaIndexChatCompletionClient(HubLLM(model_client=inner))
 

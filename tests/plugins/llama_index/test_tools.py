@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from llama_index.core.llms import ImageBlock
 from llama_index.core.tools import BaseTool as ForeignTool
 from llama_index.core.tools import FunctionTool, ToolOutput
+from llama_index.core.workflow import Context
 from pydantic import BaseModel, Field
 
 from hubbub_core import CancellationToken
@@ -158,3 +160,27 @@ async def test_there_and_back_a_tool_does_the_same() -> None:
 
     assert tool.schema["parameters"]["properties"].keys() == {"a", "b"}
     assert await call(tool, a=2, b=5) == "7"
+
+
+async def test_a_wrapped_llama_index_tool_goes_back_as_itself() -> None:
+    tool = FunctionTool.from_defaults(add)
+
+    assert adapt(adapt(tool), to=FOREIGN) is tool
+
+
+async def test_what_a_tool_shows_beside_text_is_not_dropped_silently() -> None:
+    def draw() -> ImageBlock:
+        """Draw."""
+        return ImageBlock(image=b"x")
+
+    with pytest.raises(ValueError, match="tool 'draw' answered with a ImageBlock; tools of the hub answer with text"):
+        await call(LlamaIndexTool(FunctionTool.from_defaults(draw)))
+
+
+def test_a_tool_that_needs_a_workflow_is_refused_when_it_is_adapted() -> None:
+    async def count(ctx: Context, by: int) -> int:
+        """Count."""
+        return by
+
+    with pytest.raises(ValueError, match="tool 'count' takes a workflow's Context"):
+        adapt(FunctionTool.from_defaults(async_fn=count))
