@@ -103,7 +103,8 @@ def test_schemas_have_the_documented_properties_in_their_order() -> None:
         "structured_output",
         "multiple_system_messages",
     ]
-    assert info["required"] == list(info["properties"])[:-1]
+    # The documents require structured_output too; files of AutoGen 0.4 lack it, which is a warning (N-054).
+    assert info["required"] == list(info["properties"])[:-2]
     assert list(AssistantMessage.model_json_schema()["$defs"]["FunctionCall"]["properties"]) == [
         "id",
         "arguments",

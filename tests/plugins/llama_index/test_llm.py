@@ -130,7 +130,7 @@ async def test_completions_are_asked_as_one_user_message() -> None:
 
 def test_the_thread_ends_with_the_llm() -> None:
     def threads() -> list[str]:
-        return [thread.name for thread in threading.enumerate() if thread.name == "hubbub-llama-index"]
+        return [thread.name for thread in threading.enumerate() if thread.name == "hubbub-blocking"]
 
     model = llm("one", "two")
     model.chat(ASK)
@@ -302,6 +302,6 @@ async def test_a_synchronous_call_from_its_own_thread_is_refused_instead_of_wait
 
     model = HubLLM(model_client=Nested([]))
 
-    with pytest.raises(RuntimeError, match="use the asynchronous methods"):
+    with pytest.raises(RuntimeError, match="use the asynchronous method"):
         await asyncio.to_thread(model.chat, ASK)
     model.close()

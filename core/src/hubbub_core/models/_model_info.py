@@ -172,7 +172,11 @@ class ModelCapabilities(TypedDict):
 
 
 class ModelInfo(TypedDict, total=False):
-    """What a model can do. `multiple_system_messages` may be missing, everything else is required."""
+    """What a model can do. `multiple_system_messages` may be missing, everything else is required.
+
+    A missing `structured_output` is accepted with a warning (`validate_model_info`), for configurations that AutoGen
+    0.4 wrote. Read it by `get`.
+    """
 
     vision: Required[bool]
     """Accepts images in user messages."""
@@ -182,8 +186,8 @@ class ModelInfo(TypedDict, total=False):
     """Has a JSON mode. Not the same as `structured_output`."""
     family: Required[ModelFamily.ANY | str]
     """A constant of `ModelFamily`, or any string, which then counts as unknown."""
-    structured_output: Required[bool]
-    """Answers in the form of a given schema."""
+    structured_output: bool
+    """Answers in the form of a given schema. Missing means no."""
     multiple_system_messages: bool | None
     """Takes several system messages that do not follow each other. Missing means no."""
 
@@ -196,7 +200,7 @@ def validate_model_info(model_info: ModelInfo) -> None:
     Raises:
         ValueError: `vision`, `function_calling`, `json_output` or `family` is missing; the text names the field.
     """
-    # To a type checker a ModelInfo is always complete; what was loaded from a file may not be.
+    # To a type checker these fields are always there; in what was loaded from a file they may not be.
     given: Mapping[str, object] = model_info
     for field in ("vision", "function_calling", "json_output", "family"):
         if field not in given:

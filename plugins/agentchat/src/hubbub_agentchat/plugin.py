@@ -5,14 +5,14 @@ from __future__ import annotations
 from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
 
 
-def _component(kind: str, module: str, cls: str, name: str, summary: str) -> ComponentSpec:
-    """Declare a class under our name, the documents' dotted name and its bare name."""
+def _component(kind: str, module: str, cls: str, name: str, summary: str, *more_aliases: str) -> ComponentSpec:
+    """Declare a class under our name, the documents' dotted name, its bare name and others."""
     return ComponentSpec(
         kind=kind,
         provider=f"hubbub_agentchat.{module}.{cls}",
         name=name,
         summary=summary,
-        aliases=(f"autogen_agentchat.{module}.{cls}", cls),
+        aliases=(f"autogen_agentchat.{module}.{cls}", cls, *more_aliases),
     )
 
 
@@ -20,7 +20,13 @@ def _component(kind: str, module: str, cls: str, name: str, summary: str) -> Com
 def hubbub_components() -> list[ComponentSpec]:
     conditions = (
         ("ExternalTermination", "external_termination", "Ends a run when the application says so"),
-        ("FunctionCallTermination", "function_call_termination", "Ends a run when a tool was called"),
+        (
+            "FunctionCallTermination",
+            "function_call_termination",
+            "Ends a run when a tool was called",
+            # As AutoGen 0.4 wrote it, which gave this one condition no public provider.
+            "autogen_agentchat.conditions._terminations.FunctionCallTermination",
+        ),
         ("HandoffTermination", "handoff_termination", "Ends a run at a handoff to a target"),
         ("MaxMessageTermination", "max_message_termination", "Ends a run after a number of messages"),
         ("SourceMatchTermination", "source_match_termination", "Ends a run after a message of a source"),

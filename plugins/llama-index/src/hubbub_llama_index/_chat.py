@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import AssistantMessage, LLMMessage
+from hubbub_core.running import stream_work
 
+from ._emit import Emit
 from ._messages import to_chat_messages, with_sources
 from ._passages import sources_from_nodes, sources_from_tools
-from ._running import Emit, stream_work
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import BaseChatEngine

@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.running import stream_work
 
+from ._emit import Emit
 from ._passages import json_object, passages_text, sources_from_nodes
-from ._running import Emit, stream_work
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine

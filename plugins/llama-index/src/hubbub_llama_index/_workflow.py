@@ -13,11 +13,12 @@ from pydantic import BaseModel, JsonValue
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import AssistantMessage, LLMMessage, RequestUsage
+from hubbub_core.running import stream_work
 
+from ._emit import Emit
 from ._messages import calls_of, from_chat_message, from_chat_messages, to_chat_messages, with_sources
 from ._passages import json_object, sources_from_nodes, sources_from_tools
 from ._reply import usage_in
-from ._running import Emit, stream_work
 
 if TYPE_CHECKING:
     from llama_index.core.agent.workflow import AgentOutput, AgentWorkflow

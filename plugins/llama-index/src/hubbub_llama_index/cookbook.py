@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from hubbub_core import MessageContext, RoutedAgent, message_handler
 from hubbub_core.exchange import AgentContext, AgentResult, AgentTask, Source, message_text
 from hubbub_core.models import UserMessage
-
-from ._running import linked
+from hubbub_core.running import linked
 
 if TYPE_CHECKING:
     from llama_index.core.agent.workflow import AgentWorkflow

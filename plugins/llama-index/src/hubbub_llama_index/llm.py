@@ -25,10 +25,10 @@ from llama_index.core.llms.llm import LLM, ToolSelection
 from llama_index.core.tools import BaseTool as ForeignTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from hubbub_core.blocking import LoopThread
 from hubbub_core.models import ChatCompletionClient, CreateResult
 from hubbub_core.tools import Tool
 
-from ._blocking import LoopThread
 from ._messages import calls_of, from_chat_messages, from_create_result, tool_arguments
 from .tools import LlamaIndexTool
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import Document, MetadataMode, NodeWithScore
+from llama_index.core.schema import MetadataMode, NodeWithScore
 
 from hubbub_core import CancellationToken
 from hubbub_core.exchange import message_text
 from hubbub_core.memory import Memory, MemoryContent, MemoryMimeType, MemoryQueryResult, UpdateContextResult
 from hubbub_core.model_context import ChatCompletionContext
 from hubbub_core.models import SystemMessage
+from hubbub_core.running import linked
 from hubbub_registry import Component
 
 from ._retrieval import retrieve
-from ._running import linked
 from .config import RetrieverMemoryConfig, load_object
-
-if TYPE_CHECKING:
-    from llama_index.core.indices.base import BaseIndex
 
 
 class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
@@ -29,8 +26,7 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
     cancelled, what it finds is dropped.
 
     Args:
-        retriever: The retriever.
-        index: The index that it searches, for `add`: LlamaIndex's retrievers take no documents themselves.
+        retriever: The retriever. It takes no documents, so neither does the memory.
 
     Raises:
         TypeError: It is no retriever of LlamaIndex.
@@ -39,11 +35,10 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
     component_provider_override: ClassVar[str] = "hubbub_llama_index.RetrieverMemory"
     component_config_schema = RetrieverMemoryConfig
 
-    def __init__(self, retriever: BaseRetriever, *, index: BaseIndex[Any] | None = None) -> None:
+    def __init__(self, retriever: BaseRetriever) -> None:
         if not isinstance(retriever, BaseRetriever):
             raise TypeError(f"expected a retriever of llama_index.core, not a {type(retriever).__name__}")
         self._retriever = retriever
-        self._index = index
         self._source: RetrieverMemoryConfig | None = None
 
     async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
@@ -82,19 +77,14 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         return MemoryQueryResult(results=[_content(node) for node in found])
 
     async def add(self, content: MemoryContent, cancellation_token: CancellationToken | None = None) -> None:
-        """Insert a text into the index.
+        """Refuse: LlamaIndex's retrievers take no documents, and some never see what their index gets later.
 
         Raises:
-            NotImplementedError: The memory was made without `index`.
-            TypeError: The content is not text.
+            NotImplementedError: Always.
         """
-        if self._index is None:
-            raise NotImplementedError(
-                f"{type(self._retriever).__name__} takes no documents; pass RetrieverMemory(retriever, index=...) the "
-                "index that it searches"
-            )
-        document = Document(text=_text(content), metadata=content.metadata or {})
-        await linked(self._index.ainsert(document), cancellation_token)
+        raise NotImplementedError(
+            f"{type(self._retriever).__name__} takes no documents; insert them into its index and adapt a new retriever"
+        )
 
     async def clear(self) -> None:
         """Refuse: LlamaIndex's retrievers and indices have no way to forget everything.
@@ -126,14 +116,9 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         return memory
 
 
-def to_memory(retriever: BaseRetriever, *, index: BaseIndex[Any] | None = None) -> RetrieverMemory:
-    """Make a memory that finds with a retriever what belongs to the newest message.
-
-    Args:
-        retriever: The retriever.
-        index: The index that it searches, so that the memory takes new contents too.
-    """
-    return RetrieverMemory(retriever, index=index)
+def to_memory(retriever: BaseRetriever) -> RetrieverMemory:
+    """Make a memory that finds with a retriever what belongs to the newest message."""
+    return RetrieverMemory(retriever)
 
 
 def _text(query: str | MemoryContent) -> str:

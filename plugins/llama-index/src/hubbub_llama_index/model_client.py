@@ -34,12 +34,12 @@ from hubbub_core.models import (
     UserMessage,
     validate_model_info,
 )
+from hubbub_core.running import linked, stream_work
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
 from ._messages import from_chat_message, to_chat_messages
 from ._reply import finish_reason_of, logprobs_of, usage_of
-from ._running import linked, stream_work
 from .config import LlamaIndexChatCompletionClientConfig, load_object
 from .llm import HubLLM
 from .tools import schema_tool, to_llama_index_tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from hubbub_agentchat.base import Handoff
 from hubbub_core.memory import Memory
@@ -29,6 +29,8 @@ class AssistantAgentConfig(BaseModel):
     """Read from configurations of older releases; new ones list their tools in `workbench`."""
 
     workbench: list[ComponentModel] | None = None
+    """AutoGen 0.5 wrote a single one without a list around it."""
+
     handoffs: list[Handoff | str] | None = None
     model_context: ComponentModel | None = None
     memory: list[ComponentModel] | None = None
@@ -40,6 +42,11 @@ class AssistantAgentConfig(BaseModel):
     max_tool_iterations: int = Field(default=1, ge=1)
     metadata: dict[str, str] | None = None
     structured_message_factory: ComponentModel | None = None
+
+    @field_validator("workbench", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, list) else [value]
 
 
 def checked_memories(memory: Sequence[Memory] | None) -> list[Memory]:

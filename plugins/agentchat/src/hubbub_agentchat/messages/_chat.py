@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -48,6 +49,11 @@ class ToolCallSummaryMessage(BaseTextChatMessage):
     """What they returned."""
 
     type: Literal["ToolCallSummaryMessage"] = "ToolCallSummaryMessage"
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Self:
+        """Return the message that was dumped; in what AutoGen 0.4 saved, calls and results are missing."""
+        return super().load({"tool_calls": [], "results": [], **data})
 
 
 class MultiModalMessage(BaseChatMessage):
