@@ -192,7 +192,7 @@ def test_missing_field_of_model_info_is_named(field: str) -> None:
 
 def test_missing_structured_output_is_only_a_warning() -> None:
     with pytest.warns(UserWarning, match="structured_output"):
-        validate_model_info({"vision": False, "function_calling": False, "json_output": False, "family": "x"})  # type: ignore[typeddict-item] # as in older configurations
+        validate_model_info({"vision": False, "function_calling": False, "json_output": False, "family": "x"})
 
 
 def test_unknown_family_passes_without_a_warning() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import warnings
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from hubbub_agentchat import EVENT_LOGGER_NAME
 from hubbub_agentchat.agents import AssistantAgent
 from hubbub_agentchat.base import Handoff, TaskResult
 from hubbub_agentchat.messages import (
@@ -1073,3 +1075,36 @@ async def test_run_without_a_task_goes_on() -> None:
 
     assert types(result.messages) == ["TextMessage"]
     assert [message.content for message in prompt(client)] == ["hi", "one"]
+
+
+async def test_tool_requests_and_results_are_logged_as_events(caplog: pytest.LogCaptureFixture) -> None:
+    agent = AssistantAgent("helper", model(calls(("add", '{"a": 1, "b": 2}'))), tools=[add])
+
+    with caplog.at_level(logging.DEBUG, logger=EVENT_LOGGER_NAME):
+        result = await agent.run(task="go")
+
+    logged = [record.msg for record in caplog.records if record.name == EVENT_LOGGER_NAME]
+    assert logged == list(result.messages[1:3])
+
+
+class OldClient(ReplayChatCompletionClient):
+    """As the documents of AutoGen 0.4 have it: without `tool_choice`."""
+
+    async def create(  # type: ignore[override] # the older protocol
+        self,
+        messages: Any,
+        *,
+        tools: Any = (),
+        json_output: Any = None,
+        extra_create_args: Any = None,
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        return await super().create(messages, tools=tools, json_output=json_output)
+
+
+async def test_model_client_written_before_tool_choice_works() -> None:
+    agent = AssistantAgent("helper", OldClient([calls(("add", '{"a": 1, "b": 2}'))], model_info=INFO), tools=[add])
+
+    result = await agent.run(task="go")
+
+    assert result.messages[-1].to_text() == "3"

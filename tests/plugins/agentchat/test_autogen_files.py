@@ -118,3 +118,37 @@ async def test_summary_that_autogen_0_4_saved_without_its_calls_comes_back() -> 
         "pong",
         [],
     )
+
+
+@pytest.mark.parametrize("model_info", [None, {"vision": False, "function_calling": True, "json_output": True}])
+async def test_team_with_an_openai_model_loads_and_keeps_the_model(
+    model_info: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The document's team (spec: 000 L9402), and its form for a local server (L830): model info of four fields.
+    pytest.importorskip("hubbub_openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "not a key")
+    data = json.loads(json.dumps(FILES["0.4.9"]["config"]["round robin"]))
+    config: dict[str, Any] = {"model": "gpt-4o-mini"}
+    if model_info is not None:
+        config = {
+            "model": "local",
+            "base_url": "http://127.0.0.1:1/v1",
+            "model_info": {**model_info, "family": "unknown"},
+        }
+    for participant in data["config"]["participants"]:
+        participant["config"]["model_client"] = {
+            "provider": "autogen_ext.models.openai.OpenAIChatCompletionClient",
+            "component_type": "model",
+            "version": 1,
+            "component_version": 1,
+            "label": "OpenAIChatCompletionClient",
+            "config": config,
+        }
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the field that is missing
+        team = Team.load_component(data)
+    dumped = json.loads(team.dump_component().model_dump_json(exclude_none=True))
+
+    client = dumped["config"]["participants"][0]["config"]["model_client"]
+    assert (client["provider"], client["config"]) == ("hubbub_openai.OpenAIChatCompletionClient", config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from hubbub_agentchat.messages import (
     TextMessage,
     ThoughtEvent,
 )
-from hubbub_agentchat.teams import BaseGroupChat
+from hubbub_agentchat.teams import BaseGroupChat, RoundRobinGroupChat
 from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
 from hubbub_agentchat.teams._group_chat._events import (
     GroupChatAgentResponse,
@@ -36,7 +36,7 @@ from hubbub_agentchat.teams._group_chat._events import (
     SerializableException,
 )
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
-from hubbub_core import AgentId, CancellationToken, MessageContext, SingleThreadedAgentRuntime, message_handler
+from hubbub_core import AgentId, MessageContext, SingleThreadedAgentRuntime, event, message_handler
 
 Choice = Callable[[Sequence[BaseAgentEvent | BaseChatMessage]], Any]
 
@@ -66,12 +66,19 @@ class ChoosingManager(BaseGroupChatManager):
 class ChoosingTeam(BaseGroupChat):
     """Built as the documents say: a manager, and a team that makes it."""
 
-    def __init__(self, participants: list[ChatAgent | Team], choose: Choice, **options: Any) -> None:
+    def __init__(
+        self,
+        participants: list[ChatAgent | Team],
+        choose: Choice,
+        manager: type[ChoosingManager] = ChoosingManager,
+        **options: Any,
+    ) -> None:
         super().__init__(
             "choosing", "Chooses.", participants, group_chat_manager_name="Chooser",
-            group_chat_manager_class=ChoosingManager, **options,
+            group_chat_manager_class=manager, **options,
         )  # fmt: skip
         self.choose = choose
+        self.manager = manager
 
     def _create_group_chat_manager_factory(
         self,
@@ -86,7 +93,7 @@ class ChoosingTeam(BaseGroupChat):
         max_turns: int | None,
         message_factory: MessageFactory,
     ) -> Callable[[], ChoosingManager]:
-        return lambda: ChoosingManager(
+        return lambda: self.manager(
             self.choose, name, group_topic_type, output_topic_type, participant_topic_types, participant_names,
             participant_descriptions, output_message_queue, termination_condition, max_turns, message_factory,
             self._emit_team_events,
@@ -145,6 +152,33 @@ async def test_selecting_nobody_on_a_runtime_of_the_caller_is_an_error_not_a_run
     await runtime.stop_when_idle()
 
 
+class BrokenManager(ChoosingManager):
+    @event
+    async def handle_agent_response(self, message: GroupChatAgentResponse, ctx: MessageContext) -> None:
+        raise LookupError("broken manager")
+
+
+async def test_failure_of_the_runtime_that_the_manager_does_not_catch_ends_the_run_with_it() -> None:
+    team = ChoosingTeam([Scripted("a")], lambda thread: "a", manager=BrokenManager)
+
+    with pytest.raises(RuntimeError, match=r"^LookupError: broken manager"):
+        await asyncio.wait_for(team.run(task="go"), 10)
+
+
+class Silent(RoundRobinGroupChat):
+    """A team whose stream ends without a result."""
+
+    async def run_stream(self, **options: Any) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
+        yield TextMessage(content="hm", source="silent")
+
+
+async def test_inner_team_without_a_result_is_an_error_that_names_it() -> None:
+    team = ChoosingTeam([Silent([Scripted("a")], name="silent")], lambda thread: "silent")
+
+    with pytest.raises(RuntimeError, match="'silent' ended its stream without a final TaskResult"):
+        await team.run(task="go")
+
+
 async def test_answer_that_comes_after_the_error_of_another_speaker_is_in_the_thread_as_all_others_read_it() -> None:
     failed = asyncio.Event()
 
@@ -171,28 +205,6 @@ async def test_answer_that_comes_after_the_error_of_another_speaker_is_in_the_th
 
     # Whether the answer was still given depends on how far the speaker had come; the two must not differ.
     assert reader.given == [["user: go", *(["slow: late"] if heard_late else []), "user: again"]]
-
-
-async def test_answer_in_the_moment_of_cancellation_is_in_the_thread_as_all_others_read_it() -> None:
-    token = CancellationToken()
-
-    async def answer_and_cancel() -> str:
-        asyncio.get_running_loop().call_soon(token.cancel)
-        return "just in time"
-
-    reader = Scripted("reader")
-    team = ChoosingTeam(
-        [Scripted("a", answer_and_cancel), reader],
-        lambda thread: "a" if len(thread) == 1 else "reader",
-        max_turns=1,
-    )
-
-    with pytest.raises(asyncio.CancelledError):
-        await team.run(task="go", cancellation_token=token)
-    thread = await thread_of(team)
-    await team.run(task="again")
-
-    assert reader.given == [[*thread, "user: again"]]
 
 
 class Answer(BaseModel):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from hubbub_agentchat import messages
 from hubbub_agentchat.base import Response, TaskResult
 from hubbub_agentchat.messages import (
     AgentEvent,
@@ -303,6 +304,8 @@ def test_factory_refuses_data_without_a_known_type(data: dict[str, Any], text: s
 
 def test_selector_event_is_not_preloaded() -> None:
     assert not MessageFactory().is_registered(SelectorEvent)
+    assert messages.SelectorEvent is SelectorEvent
+    assert "SelectorEvent" not in messages.__all__
 
 
 def test_results_keep_the_fields_of_subclasses() -> None:

@@ -286,7 +286,7 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
             raise ValueError(f"{type(self._chat_model).__name__} does not bind tools, so it cannot call any") from error
 
     def _structured(self, schema: type[BaseModel]) -> Runnable[Any, Any]:
-        if not self._model_info["structured_output"]:
+        if not self._model_info.get("structured_output", False):
             raise ValueError(
                 "Model does not support structured output. Set model_info['structured_output'] if it does."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ class HubLLM(FunctionCallingLLM):
     """Options of the client for every call, such as `temperature`."""
 
     _thread: LoopThread = PrivateAttr(default_factory=LoopThread)
+    _asked_window: int | None = PrivateAttr(default=None)
 
     @classmethod
     def class_name(cls) -> str:
@@ -206,11 +208,17 @@ class HubLLM(FunctionCallingLLM):
         return arguments
 
     def _window(self) -> int:
-        try:
-            return max(self.model_client.remaining_tokens([]), 1)
-        except (KeyError, NotImplementedError, ValueError):
-            # Clients of models that nobody described cannot tell.
-            return DEFAULT_CONTEXT_WINDOW
+        # Asked once: LlamaIndex looks at the metadata several times per run, and the window does not change.
+        if self._asked_window is None:
+            try:
+                with warnings.catch_warnings():
+                    # How well the client counts tokens says nothing about no tokens.
+                    warnings.simplefilter("ignore")
+                    self._asked_window = max(self.model_client.remaining_tokens([]), 1)
+            except (KeyError, NotImplementedError, ValueError):
+                # Clients of models that nobody described cannot tell.
+                self._asked_window = DEFAULT_CONTEXT_WINDOW
+        return self._asked_window
 
 
 def from_model_client(client: ChatCompletionClient, **options: Any) -> LLM:

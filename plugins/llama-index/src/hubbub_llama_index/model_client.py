@@ -247,7 +247,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         parser: PydanticOutputParser[Any] | None = None
         foreign = [_foreign(tool) for tool in chosen]
         if isinstance(json_output, type) and issubclass(json_output, BaseModel):
-            if not self._model_info["structured_output"]:
+            if not self._model_info.get("structured_output", False):
                 raise ValueError(
                     "Model does not support structured output. Set model_info['structured_output'] if it does."
                 )

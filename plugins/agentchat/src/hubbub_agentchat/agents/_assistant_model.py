@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -61,21 +61,15 @@ class ModelCaller:
             RuntimeError: The client's stream holds something else than texts and a result, or no result.
         """
         messages = await self.prompt()
+        # Named only when it is not the default: clients written for AutoGen 0.4 do not know the parameter.
+        choice: dict[str, Any] = {} if tool_choice == "auto" else {"tool_choice": tool_choice}
         if not self._stream:
             yield await self._client.create(
-                messages,
-                tools=tools,
-                tool_choice=tool_choice,
-                json_output=self._json_output,
-                cancellation_token=cancellation_token,
+                messages, tools=tools, json_output=self._json_output, cancellation_token=cancellation_token, **choice
             )
             return
         stream = self._client.create_stream(
-            messages,
-            tools=tools,
-            tool_choice=tool_choice,
-            json_output=self._json_output,
-            cancellation_token=cancellation_token,
+            messages, tools=tools, json_output=self._json_output, cancellation_token=cancellation_token, **choice
         )
         source = self._name
         async with aclosing(stream) as pieces:

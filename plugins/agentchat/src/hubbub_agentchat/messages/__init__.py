@@ -19,6 +19,7 @@ from hubbub_agentchat.messages._events import (
     ToolCallRequestEvent,
     UserInputRequestedEvent,
 )
+from hubbub_agentchat.messages._events import SelectorEvent as SelectorEvent  # importable, but not public (N-105)
 from hubbub_agentchat.messages._factory import AgentEvent, ChatMessage, MessageFactory
 from hubbub_agentchat.messages._structured import (
     StructuredContentType,
