@@ -14,7 +14,7 @@ check() { # plugin, requirements...
   (
     cd "$work"
     python3 -m uv pip install -q --python "$work/env" --link-mode copy -e "$root/registry" -e "$root/core[images]" \
-      -e "$root/plugins/$plugin" pytest pytest-asyncio hypothesis starlette uvicorn "$@"
+      -e "$root/plugins/$plugin" pytest pytest-asyncio pytest-xdist hypothesis starlette uvicorn "$@"
   )
   (cd "$root" && "$work/env/bin/python" -m pytest -q "tests/plugins/$plugin")
 }
@@ -32,7 +32,7 @@ plugins/agentchat
 plugins/semantic-kernel
 MEMBERS
   python3 -m uv pip install -q --python "$work/env" --link-mode copy -c "$root/plugins/semantic-kernel/pins.txt" \
-    -r members.txt mypy pytest pytest-asyncio hypothesis types-pyyaml
+    -r members.txt mypy pytest pytest-asyncio pytest-xdist hypothesis types-pyyaml
 )
 (
   cd "$root"
