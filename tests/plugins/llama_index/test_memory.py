@@ -107,9 +107,9 @@ async def test_what_a_retriever_cannot_do_is_said() -> None:
     memory = RetrieverMemory(retriever())
     content = MemoryContent(content="x", mime_type="text/plain")
 
-    with pytest.raises(NotImplementedError, match="BM25Retriever takes no documents; insert them into its index"):
+    with pytest.raises(TypeError, match="BM25Retriever takes no documents; insert them into its index"):
         await memory.add(content)
-    with pytest.raises(NotImplementedError, match="BM25Retriever cannot be cleared"):
+    with pytest.raises(TypeError, match="BM25Retriever cannot be cleared"):
         await memory.clear()
     with pytest.raises(TypeError, match="takes no option 'k' with a query"):
         await memory.query("x", k=3)

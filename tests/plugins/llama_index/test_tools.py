@@ -173,7 +173,9 @@ async def test_what_a_tool_shows_beside_text_is_not_dropped_silently() -> None:
         """Draw."""
         return ImageBlock(image=b"x")
 
-    with pytest.raises(ValueError, match="tool 'draw' answered with a block of type ImageBlock; tools of the hub answer with text"):
+    with pytest.raises(
+        ValueError, match="tool 'draw' answered with a block of type ImageBlock; tools of the hub answer with text"
+    ):
         await call(LlamaIndexTool(FunctionTool.from_defaults(draw)))
 
 

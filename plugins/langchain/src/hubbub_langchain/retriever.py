@@ -102,12 +102,11 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         """Add a text to the retriever's vector store.
 
         Raises:
-            NotImplementedError: The retriever has no store that takes documents.
-            TypeError: The content is not text.
+            TypeError: The retriever has no store that takes documents, or the content is not text.
         """
         adding = getattr(self._retriever, "aadd_documents", None)
         if adding is None:
-            raise NotImplementedError(
+            raise TypeError(
                 f"{type(self._retriever).__name__} takes no documents; add to what it searches, or use the retriever "
                 "of a vector store"
             )
@@ -118,9 +117,9 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         """Refuse: LangChain's retrievers have no way to forget everything.
 
         Raises:
-            NotImplementedError: Always.
+            TypeError: Always.
         """
-        raise NotImplementedError(
+        raise TypeError(
             f"{type(self._retriever).__name__} cannot be cleared; delete the documents in the store that it searches"
         )
 

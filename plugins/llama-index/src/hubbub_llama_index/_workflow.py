@@ -23,7 +23,8 @@ from ._reply import usage_in
 if TYPE_CHECKING:
     from llama_index.core.agent.workflow import AgentOutput, AgentWorkflow
     from llama_index.core.agent.workflow.base_agent import BaseWorkflowAgent
-    from llama_index.core.llms import ChatMessage
+    from llama_index.core.llms import LLM, ChatMessage
+    from llama_index.core.memory import BaseMemory
     from llama_index.core.workflow import Context, StartEvent, Workflow
 
 StartArguments = Callable[[AgentTask], Mapping[str, Any]]
@@ -50,6 +51,7 @@ class WorkflowAgentAdapter:
         # LlamaIndex leaves the memory out when it saves a context, so the conversation is kept beside it.
         self._history: list[ChatMessage] = []
         self._context: dict[str, Any] | None = None
+        self._idle: dict[str, Any] | None = None
         self._unsaved: Exception | None = None
         self._turn = asyncio.Lock()
 
@@ -95,19 +97,25 @@ class WorkflowAgentAdapter:
         if self._context is not None:
             state = Context.from_dict(self._agent, self._context, serializer=JsonSerializer())
         recorder = _Recorder(context.name, emit)
-        arguments = {"user_msg": messages[-1], "chat_history": messages[:-1] or None}
+        # As a memory, which is the agent's own default: a history would be validated message by message.
+        arguments = {"user_msg": messages[-1], "memory": _memory(self._agent, messages[:-1])}
         output = await _run_workflow(self._agent, arguments, state, context.name, recorder)
         await self._keep(state)
         return recorder.result(output)
 
     async def _keep(self, state: Context) -> None:
-        from llama_index.core.workflow import JsonSerializer
+        from llama_index.core.workflow import Context, JsonSerializer
 
         memory = await state.store.get("memory")
         self._history = await memory.aget_all()
         await state.store.set("memory", None)
+        if self._idle is None:
+            self._idle = Context(self._agent).to_dict(serializer=JsonSerializer())
         try:
-            self._context = json.loads(json.dumps(state.to_dict(serializer=JsonSerializer())))
+            # The run is over, so nothing but the store differs from a context that never ran. To save the context as a
+            # whole takes LlamaIndex half a millisecond, in which it goes through all events of the run.
+            kept = {**self._idle, "state": state.store.to_dict(JsonSerializer())}
+            self._context = json.loads(json.dumps(kept))
         except (TypeError, ValueError) as error:
             # The answer is there all the same; the next run and `save_state` say what is wrong.
             self._unsaved = error
@@ -223,6 +231,17 @@ async def _run_workflow(
             # Read the outcome, which is the cancellation itself, or asyncio reports it as lost.
             with contextlib.suppress(Exception):
                 await handler
+
+
+def _memory(agent: BaseWorkflowAgent | AgentWorkflow, messages: list[ChatMessage]) -> BaseMemory:
+    """Return a memory of the kind that the agent would make itself."""
+    from llama_index.core import Settings
+    from llama_index.core.agent.workflow import AgentWorkflow
+    from llama_index.core.memory import ChatMemoryBuffer
+
+    first = agent.agents[agent.root_agent] if isinstance(agent, AgentWorkflow) else agent
+    llm: LLM | None = first.llm  # None is what agents of older releases have when they were given none
+    return ChatMemoryBuffer.from_defaults(llm=Settings.llm if llm is None else llm, chat_history=messages)
 
 
 def _start_arguments(workflow: Workflow) -> StartArguments:

@@ -80,9 +80,9 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         """Refuse: LlamaIndex's retrievers take no documents, and some never see what their index gets later.
 
         Raises:
-            NotImplementedError: Always.
+            TypeError: Always.
         """
-        raise NotImplementedError(
+        raise TypeError(
             f"{type(self._retriever).__name__} takes no documents; insert them into its index and adapt a new retriever"
         )
 
@@ -90,9 +90,9 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         """Refuse: LlamaIndex's retrievers and indices have no way to forget everything.
 
         Raises:
-            NotImplementedError: Always.
+            TypeError: Always.
         """
-        raise NotImplementedError(
+        raise TypeError(
             f"{type(self._retriever).__name__} cannot be cleared; delete the documents in the store that it searches"
         )
 

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import json
 import logging
-import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 
@@ -38,17 +37,15 @@ from hubbub_core.running import linked, stream_work
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
+from ._choice import ToolChoice, answer_tool, check_can_require, chosen_tools, foreign_tool_of, schema_of
 from ._messages import from_chat_message, to_chat_messages
 from ._reply import finish_reason_of, logprobs_of, usage_of
 from .config import LlamaIndexChatCompletionClientConfig, load_object
 from .llm import HubLLM
-from .tools import schema_tool, to_llama_index_tool
 
 _event_logger = logging.getLogger(EVENT_LOGGER_NAME)
 _PER_MESSAGE: Final = 3
 _PER_IMAGE: Final = 765  # what OpenAI counts for a picture of 1024 x 1024
-
-_ToolChoice = Tool | Literal["auto", "required", "none"]
 
 
 class _Request(NamedTuple):
@@ -210,7 +207,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
                     total += sum(len(encode(call.name + call.arguments)) for call in message.content)
             elif isinstance(message, UserMessage):
                 total += sum(_PER_IMAGE for part in message.content if isinstance(part, Image))
-        return total + sum(len(encode(json.dumps(_schema(tool)))) for tool in tools)
+        return total + sum(len(encode(json.dumps(schema_of(tool)))) for tool in tools)
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
         """Return about how many tokens of the context window, as the LLM tells it, are left; negative if too many."""
@@ -233,19 +230,19 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         self,
         messages: Sequence[LLMMessage],
         tools: Sequence[Tool | ToolSchema],
-        tool_choice: _ToolChoice,
+        tool_choice: ToolChoice,
         json_output: bool | type[BaseModel] | None,
         extra_create_args: Mapping[str, Any],
     ) -> _Request:
         self._check_vision(messages)
         if tools and not self._model_info["function_calling"]:
             raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
-        chosen = _chosen(tools, tool_choice)
+        chosen = chosen_tools(tools, tool_choice)
         required = bool(chosen) and tool_choice not in ("auto", "none")
         chat_messages, options = to_chat_messages(messages), dict(extra_create_args)
         answer: str | None = None
         parser: PydanticOutputParser[Any] | None = None
-        foreign = [_foreign(tool) for tool in chosen]
+        foreign = [foreign_tool_of(tool) for tool in chosen]
         if isinstance(json_output, type) and issubclass(json_output, BaseModel):
             if not self._model_info.get("structured_output", False):
                 raise ValueError(
@@ -254,7 +251,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
             if self._model_info["function_calling"]:
                 if not required:
                     # Without one, the model could answer with text that is not of the schema.
-                    foreign.append(_answer_tool(json_output, foreign))
+                    foreign.append(answer_tool(json_output, foreign))
                     answer, required = foreign[-1].metadata.name, True
             else:
                 parser = PydanticOutputParser(json_output)
@@ -270,7 +267,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         if foreign:
             options = {"allow_parallel_tool_calls": True, **options}
             if required:
-                _check_can_require(self._llm)
+                check_can_require(self._llm)
                 options["tool_required"] = True
         return _Request(chat_messages, foreign, options, answer, parser)
 
@@ -414,50 +411,6 @@ def _info_of(llm: LLM) -> ModelInfo:
         structured_output=True,
         multiple_system_messages=True,
     )
-
-
-def _schema(tool: Tool | ToolSchema) -> ToolSchema:
-    return tool.schema if isinstance(tool, Tool) else tool
-
-
-def _chosen(tools: Sequence[Tool | ToolSchema], choice: _ToolChoice) -> list[Tool | ToolSchema]:
-    """Return the tools that the model is given.
-
-    Raises:
-        ValueError: Two have one name, or the choice fits none of them.
-    """
-    names = [_schema(tool)["name"] for tool in tools]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two tools are named {name!r}; the model could not tell them apart")
-    if isinstance(choice, Tool):
-        name = choice.schema["name"]
-        if name not in names:
-            raise ValueError(f"tool_choice references '{name}' but it's not in the provided tools")
-        return [tools[names.index(name)]]
-    if choice == "required" and not tools:
-        raise ValueError("tool_choice 'required' specified but no tools provided")
-    if choice not in ("auto", "required", "none"):
-        raise ValueError(f"tool_choice is 'auto', 'required', 'none' or a Tool, not {choice!r}")
-    return [] if choice == "none" else list(tools)
-
-
-def _foreign(tool: Tool | ToolSchema) -> ForeignTool:
-    return to_llama_index_tool(tool) if isinstance(tool, Tool) else schema_tool(tool)
-
-
-def _answer_tool(schema: type[BaseModel], others: Sequence[ForeignTool]) -> ForeignTool:
-    # Names of generic classes have brackets, which services refuse.
-    name = re.sub(r"[^a-zA-Z0-9_-]", "_", schema.__name__)
-    if any(other.metadata.name == name for other in others):
-        raise ValueError(f"a tool is named {name!r} like the class of the answer; rename one of them")
-    return schema_tool(ToolSchema(name=name, description=schema.__doc__ or "The answer."), schema)
-
-
-def _check_can_require(llm: LLM) -> None:
-    prepare: Callable[..., Any] = getattr(type(llm), "_prepare_chat_with_tools")  # noqa: B009 # LLM itself has none
-    if "tool_required" not in inspect.signature(prepare).parameters:
-        raise ValueError(f"{type(llm).__name__} cannot be told that it has to call a tool; LlamaIndex's newer ones can")
 
 
 def _parsed(parser: PydanticOutputParser[Any], text: str) -> str:

@@ -79,7 +79,8 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
         for block in getattr(value, "blocks", ()):
             if block.block_type != "text":
                 raise ValueError(
-                    f"tool {self.name!r} answered with a block of type {type(block).__name__}; tools of the hub answer with text"
+                    f"tool {self.name!r} answered with a block of type {type(block).__name__}; "
+                    "tools of the hub answer with text"
                 )
         return str(value)
 
