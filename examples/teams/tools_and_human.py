@@ -47,7 +47,7 @@ async def main() -> None:
             calling("find_trains", '{"origin": "Oslo", "destination": "Bergen"}'),
             calling("book", '{"train": "Oslo 08:12 - Bergen 11:40"}'),
             "I have done what you allowed. Is there anything else?",
-            "There is nothing else that I can do.",
+            *["There is nothing else that I can do."] * 10,
         ],
         model_info=ABLE,
     )
