@@ -7,9 +7,9 @@ A resolver travels back in time without a word. So every pick that is not the ne
 that the resolver itself gives, and one that scripts/accepted-pins.toml does not list ends the script with status 1.
 
 The pins stand in pyproject.toml as `constraint-dependencies` and `build-constraint-dependencies`, because a lock file
-carries download addresses. A plugin whose framework cannot live beside the others is excluded from the workspace and
-has an environment of its own, pinned in its folder's pins.txt. Pins bind this repository only: published distributions
-have ranges.
+carries download addresses. Beside the repository's own environment there are others to test in, whose pins stand in
+scripts/pins/: the newest of everything, without the plugins whose frameworks hold the rest back, and the oldest release
+of each range. Pins bind this repository only: published distributions have ranges.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +31,43 @@ BEGIN = "# pins: written by scripts/pins.py\n"
 END = "# end of pins\n"
 BUILD_BACKEND = "uv-build"
 WORKSPACE = "workspace"
-"""Name of the main environment; the others are named after their plugins."""
+"""Name of the main environment; the others are named in OTHERS."""
+NOTE = """\
+# Written by scripts/pins.py. From the root of the repository, beside whose own pins these do not fit:
+#   uv venv ENV && uv pip install --no-config --link-mode copy --python ENV -r FILE"""
+HOLDS_BACK = frozenset({"semantic-kernel"})
+"""The plugins that are not part of the newest environment: they hold mcp at 1.x and pydantic at 2.13."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """An environment to test in, beside the repository's own."""
+
+    name: str
+    without: frozenset[str] = frozenset()
+    """The plugins that are not part of it."""
+    resolution: str = "highest"
+
+    @property
+    def file(self) -> Path:
+        """Return where its pins stand."""
+        return ROOT / "scripts" / "pins" / f"{self.name}.txt"
+
+    def members(self) -> list[Path]:
+        """Return the folders of the members that are installed in it."""
+        return [member for member in members() if member.name not in self.without]
+
+    def resolve(self) -> list[str]:
+        """Resolve it anew; returns requirement lines."""
+        lines = requirements(self.members())
+        if self.resolution != "highest":
+            # Only what members ask for is to be old, and the telemetry SDK, which follows the API that core asks for.
+            pins = [pin for pin in read_pins() if package_of(pin) in {package_of(tool) for tool in dev_tools()}]
+            lines = [*lines, *(pin for pin in pins if not pin.startswith("opentelemetry-"))]
+        return pin_lines(compile_requirements(lines, "--upgrade", "--resolution", self.resolution).stdout)
+
+
+OTHERS = (Other("newest", without=HOLDS_BACK), Other("oldest", resolution="lowest-direct"))
 
 
 class PinsError(Exception):
@@ -71,7 +108,17 @@ def resolve() -> list[str]:
         "export", "--all-packages", "--all-extras", "--all-groups", "--no-hashes", "--no-emit-workspace", "--no-header",
         "--no-annotate",
     ).stdout  # fmt: skip
-    return sorted(line.strip() for line in exported.splitlines() if re.match(r"[\w.-]+==", line))
+    return pin_lines(exported)
+
+
+def pin_lines(text: str) -> list[str]:
+    """Return the lines of a resolver's output that pin a package."""
+    return sorted(line.strip() for line in text.splitlines() if re.match(r"[\w.-]+==", line))
+
+
+def package_of(requirement: str) -> str:
+    """Return the name of the package that a requirement line asks for."""
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
 def compile_requirements(lines: list[str], *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -98,25 +145,19 @@ def requirements(members: list[Path]) -> list[str]:
     for member in members:
         extras = tomllib.loads((member / "pyproject.toml").read_text())["project"].get("optional-dependencies", {})
         lines.append(f"-e {member}[{','.join(extras)}]" if extras else f"-e {member}")
-    tools = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]["dev"]
-    return [*lines, *(tool for tool in tools if not tool.startswith("hubbub"))]
+    return [*lines, *dev_tools()]
+
+
+def dev_tools() -> list[str]:
+    """Return the tools of the dev group as requirement lines."""
+    group = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]["dev"]
+    return [tool for tool in group if not tool.startswith("hubbub")]
 
 
 def members() -> list[Path]:
-    """Return the folders of the workspace's members, the excluded ones left out."""
+    """Return the folders of the workspace's members."""
     paths = [*sorted(ROOT.glob("*/pyproject.toml")), *sorted(ROOT.glob("plugins/*/pyproject.toml"))]
-    return [path.parent for path in paths if path.parent not in excluded()]
-
-
-def excluded() -> list[Path]:
-    """Return the folders of the plugins that have an environment of their own."""
-    workspace = tomllib.loads(PYPROJECT.read_text())["tool"]["uv"]["workspace"]
-    return [ROOT / folder for folder in workspace.get("exclude", [])]
-
-
-def own_members(plugin: Path) -> list[Path]:
-    """Return what is installed in the environment of an excluded plugin."""
-    return [ROOT / "registry", ROOT / "core", ROOT / "plugins" / "agentchat", plugin]
+    return [path.parent for path in paths]
 
 
 def cause(name: str, version: str, pins: list[str], lines: list[str]) -> str:
@@ -184,18 +225,19 @@ def read_pins() -> list[str]:
     return pins
 
 
-def own_environments(*, renew: bool) -> bool:
-    """Renew or check the pins of the excluded plugins; returns whether what they leave behind is accepted."""
+def other_environments(*, renew: bool) -> bool:
+    """Renew or check the pins of the other environments; returns whether what they leave behind is accepted."""
     fine = True
-    for plugin in excluded():
-        lines = requirements(own_members(plugin))
-        file = plugin / "pins.txt"
+    for other in OTHERS:
+        lines = requirements(other.members())
         if renew:
-            resolved = compile_requirements(lines, "--upgrade").stdout.splitlines()
-            pins = sorted(line.strip() for line in resolved if re.match(r"[\w.-]+==", line))
-            file.write_text("# Written by scripts/pins.py\n" + "\n".join(pins) + "\n")
-        pins = [line for line in file.read_text().splitlines() if "==" in line]
-        fine = report(plugin.name, pins, lines) and fine
+            editable = [line.replace(f"{ROOT}/", "./") for line in lines if line.startswith("-e")]
+            other.file.write_text("\n".join([NOTE, *editable, *other.resolve()]) + "\n")
+        pins = pin_lines(other.file.read_text())
+        if other.resolution == "highest":
+            fine = report(other.name, pins, lines) and fine
+        else:
+            print(f"{other.name}: {len(pins)} packages pinned")
     return fine
 
 
@@ -208,7 +250,7 @@ def main() -> int:
         lines = requirements([ROOT, *members()])
         if arguments.check:
             fine = report(WORKSPACE, read_pins(), lines)
-            return 0 if own_environments(renew=False) and fine else 1
+            return 0 if other_environments(renew=False) and fine else 1
         before = PYPROJECT.read_text()
         bare = without_pins(before)
         try:
@@ -221,7 +263,7 @@ def main() -> int:
             raise
         write(bare, pins, backend)
         uv("lock")
-        fine = own_environments(renew=True) and fine
+        fine = other_environments(renew=True) and fine
     except PinsError as error:
         print(f"pins: {error}", file=sys.stderr)
         return 2

@@ -213,15 +213,14 @@ def test_an_option_that_nobody_takes_is_a_type_error_showing_the_call(world: Cal
 def test_a_foreign_type_without_its_plugin_is_answered_with_the_install_command(
     world: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Graph, "__module__", "semantic_kernel.agents")
+    monkeypatch.setattr(Graph, "__module__", "crewai.agents")
     world()
 
     with pytest.raises(NoAdapterError) as caught:
         adapt(Graph())
 
     assert str(caught.value) == (
-        "no installed plugin adapts semantic_kernel.agents.Graph; "
-        "`pip install hubbub-semantic-kernel` adds what adapts semantic_kernel objects"
+        "no installed plugin adapts crewai.agents.Graph; `pip install hubbub-crewai` adds what adapts crewai objects"
     )
 
 

@@ -99,13 +99,12 @@ async def call_tool(session: ClientSession, name: str, arguments: Mapping[str, A
 
 async def read_resource(session: ClientSession, uri: str) -> types.ReadResourceResult:
     """Read a resource by its URI."""
+    read: Callable[[Any], Awaitable[types.ReadResourceResult]] = session.read_resource
     if TWO:
-        return await session.read_resource(uri)
+        return await read(uri)
     from pydantic import AnyUrl
 
-    session_1: Any = session
-    result: types.ReadResourceResult = await session_1.read_resource(AnyUrl(uri))
-    return result
+    return await read(AnyUrl(uri))
 
 
 async def next_page(list_page: Callable[..., Awaitable[Any]], cursor: str | None) -> Any:

@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import mcp.types
 
+# The two majors have no name in common, and only one of them is there when types are checked.
+Server: Any
+ToolError: type[Exception]
 try:
-    from mcp.server.mcpserver import MCPServer as Server  # major 2
-    from mcp.server.mcpserver.exceptions import ToolError
+    server_module = import_module("mcp.server.mcpserver")  # major 2
+    Server, ToolError = server_module.MCPServer, import_module("mcp.server.mcpserver.exceptions").ToolError
 except ImportError:
-    # The two majors have no name in common, and only one is installed where types are checked.
-    from mcp.server.fastmcp import FastMCP as Server  # type: ignore[no-redef,attr-defined] # see above
-    from mcp.server.fastmcp.exceptions import ToolError  # type: ignore[no-redef,import-not-found] # see above
+    server_module = import_module("mcp.server.fastmcp")
+    Server, ToolError = server_module.FastMCP, import_module("mcp.server.fastmcp.exceptions").ToolError
 
 # One white pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg=="
