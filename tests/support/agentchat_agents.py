@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -24,7 +25,8 @@ class ScriptedConfig(BaseModel):
 class Scripted(BaseChatAgent, Component[ScriptedConfig]):
     """Says its lines one after another, then repeats the last; keeps what it was given in each turn it has ended.
 
-    A line may be an error to raise, a message, a whole response, or an asynchronous function that returns one.
+    A line may be an error to raise, a message, a whole response, or an asynchronous function that returns one. `calls`
+    are the resets, pauses and resumes.
     """
 
     component_config_schema = ScriptedConfig
@@ -35,7 +37,7 @@ class Scripted(BaseChatAgent, Component[ScriptedConfig]):
         self.lines: list[Line] = list(lines) or [f"{name} speaks"]
         self.turn = 0
         self.given: list[list[str]] = []
-        self.resets = 0
+        self.calls: list[str] = []
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
@@ -57,7 +59,13 @@ class Scripted(BaseChatAgent, Component[ScriptedConfig]):
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         self.turn = 0
-        self.resets += 1
+        self.calls.append("reset")
+
+    async def on_pause(self, cancellation_token: CancellationToken) -> None:
+        self.calls.append("pause")
+
+    async def on_resume(self, cancellation_token: CancellationToken) -> None:
+        self.calls.append("resume")
 
     async def save_state(self) -> Mapping[str, Any]:
         return {"turn": self.turn}
@@ -73,11 +81,33 @@ class Scripted(BaseChatAgent, Component[ScriptedConfig]):
         return cls(config.name, *config.lines)
 
 
-def said(messages: Sequence[Any]) -> list[str]:
-    """Return who said what."""
-    return [f"{message.source}: {message.to_text()}" for message in messages]
+async def never() -> str:
+    """Wait for ever: a line that only a cancellation ends."""
+    await asyncio.Event().wait()
+    raise AssertionError("never")
 
 
-def sources(messages: Sequence[Any]) -> list[str]:
-    """Return who spoke."""
-    return [message.source for message in messages]
+class Hanging:
+    """A line that nobody ever hears the end of; knows when it was begun, and when it was ended."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.started.set()
+        try:
+            return await never()
+        finally:
+            self.ended.set()
+
+
+def leisurely(name: str, line: str) -> Scripted:
+    """Return an agent that gives way to the loop a few times before it says its line."""
+
+    async def say() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return line
+
+    return Scripted(name, say)

@@ -24,7 +24,10 @@ PLUGINS = [package for package in PACKAGES if (package / "plugin.py").is_file()]
 # LangGraph is built on langchain-core: its messages, tools and models are LangChain's, and are converted in one place.
 # The agents of hubbub-openai are documented as chat agents, and need its extra `agentchat`.
 BUILT_ON = {"hubbub_langgraph": {"hubbub_langchain"}, "hubbub_openai": {"hubbub_agentchat"}}
-FRAMEWORKS = ("langgraph", "langchain_core", "llama_index", "openai", "mcp", "numpy", "pydantic", "httpx", "PIL")
+FRAMEWORKS = (
+    "langgraph", "langchain_core", "llama_index", "openai", "mcp", "semantic_kernel", "azure", "numpy", "pydantic",
+    "httpx", "PIL",
+)  # fmt: skip
 
 
 def name(path: Path) -> str:

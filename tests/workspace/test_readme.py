@@ -25,10 +25,10 @@ def test_program_prints_what_the_readme_says() -> None:
     assert f"```text\n{done.stdout}```" in README
 
 
-def test_both_commands_stand_alone() -> None:
+def test_every_command_stands_alone() -> None:
     commands = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
 
-    assert [command.split(" && ")[0] for command in commands] == ["python3 -m pip install -q uv"] * 2
+    assert [command.split(" && ")[0] for command in commands] == ["python3 -m pip install -q uv"] * 3
 
 
 def test_every_link_leads_to_a_file() -> None:

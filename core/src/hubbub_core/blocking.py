@@ -1,16 +1,51 @@
-"""Call asynchronous code from synchronous code, whether or not an event loop runs in this thread."""
+"""Call asynchronous code from synchronous code, and blocking code from a coroutine."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "call_in_thread"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+async def call_in_thread(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that blocks in a daemon thread, in the caller's context, and return its result.
+
+    Nothing can end a thread that waits at a terminal or for a network. As a daemon it does not keep the program from
+    ending either, which a thread of the loop's executor would. Who is cancelled stops waiting; the result is dropped.
+
+    Raises:
+        RuntimeError: The function raised StopIteration, which cannot leave a coroutine.
+        BaseException: What else the function raised.
+    """
+    outcome: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def call() -> None:
+        try:
+            result = context.run(func, *args, **kwargs)
+        except StopIteration as exc:
+            name = getattr(func, "__qualname__", type(func).__qualname__)
+            error = RuntimeError(f"{name} ran out of answers: it raised StopIteration")
+            error.__cause__ = exc
+            outcome.set_exception(error)
+        except BaseException as exc:  # also SystemExit: whoever waits must not wait for ever
+            outcome.set_exception(exc)
+        else:
+            outcome.set_result(result)
+
+    # Else the future could be cancelled under the thread, which then cannot set it.
+    outcome.set_running_or_notify_cancel()
+    threading.Thread(target=call, name="hubbub-call", daemon=True).start()
+    return await asyncio.wrap_future(outcome)
 
 
 class LoopThread:

@@ -195,7 +195,9 @@ def test_interrupt_saves_the_state_and_ends_with_130(tmp_path: Path) -> None:
     assert process.stderr is not None
     told = ""
     while not told.endswith("Enter your response: "):
-        told += process.stderr.read(1)
+        piece = process.stderr.read(1)
+        assert piece, f"it ended without asking: {told}"
+        told += piece
 
     process.send_signal(signal.SIGINT)
     spoken, errors = process.communicate(timeout=30)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentchat_agents import said
+from chat_scripts import said
 
 from hubbub_agentchat.base import ChatAgent, Team, TerminationCondition
 from hubbub_registry import ComponentLoader, allow

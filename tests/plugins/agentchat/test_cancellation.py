@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
 import pytest
+from team_runs import cancelled_at_every_step
 
 from hubbub_agentchat.agents import AssistantAgent
 from hubbub_agentchat.conditions import MaxMessageTermination
@@ -78,36 +79,18 @@ async def run(team: SelectorGroupChat, token: CancellationToken | None = None, t
     return [type(item).__name__ async for item in team.run_stream(task=task, cancellation_token=token)]
 
 
-@pytest.mark.parametrize("owner", ["team", "caller"])
 @pytest.mark.parametrize("way", ["token", "task"])
 async def test_run_cancelled_at_any_step_leaves_nothing_at_work_and_a_team_that_goes_on(
-    way: Literal["token", "task"], owner: Literal["team", "caller"]
+    way: Literal["token", "task"], runtime: SingleThreadedAgentRuntime | None
 ) -> None:
-    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False) if owner == "caller" else None
-    if runtime is not None:
-        runtime.start()
     background = asyncio.all_tasks()
     cancelled = 0
-    for steps in range(400):
-        team, agents = make(runtime)
-        token = CancellationToken()
-        running = asyncio.create_task(run(team, token))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        if running.done():
-            break
-        if way == "token":
-            token.cancel()
-        else:
-            running.cancel()
-        try:
-            async with asyncio.timeout(5):
-                items = await running
-        except asyncio.CancelledError:
+    runs = cancelled_at_every_step(lambda: make(runtime), lambda made, token: run(made[0], token), way)
+    async for steps, (team, agents), items in runs:
+        if items is None:
             cancelled += 1
         else:
-            # The last steps only clean up after a run that has ended: a token has nothing to cancel any more.
-            assert (way, items[-1]) == ("token", "TaskResult"), steps
+            assert (way, items[-1]) == ("token", "TaskResult"), steps  # a token has nothing to cancel any more
 
         assert at_work == [], steps
         left = [task for task in asyncio.all_tasks() - background if not task.done()]
@@ -121,9 +104,6 @@ async def test_run_cancelled_at_any_step_leaves_nothing_at_work_and_a_team_that_
             await team.load_state(state)
 
     assert cancelled > 20
-    if runtime is not None:
-        async with asyncio.timeout(5):
-            await runtime.stop_when_idle()
 
 
 async def check_calls_have_results(agent: AssistantAgent, steps: int) -> None:

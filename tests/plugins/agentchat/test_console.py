@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from chat_scripts import PNG
 
 from hubbub_agentchat.agents import AssistantAgent, UserProxyAgent
 from hubbub_agentchat.base import Response, TaskResult
@@ -18,8 +19,6 @@ from hubbub_agentchat.ui import Console, UserInputManager
 from hubbub_core import CancellationToken, Image
 from hubbub_core.models import RequestUsage
 from hubbub_core.models.replay import ReplayChatCompletionClient
-
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 async def stream(*items: Any) -> AsyncGenerator[Any, None]:

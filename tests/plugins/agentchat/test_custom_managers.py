@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from agentchat_agents import Line, Scripted, said
+from agentchat_agents import Line, Scripted
+from chat_scripts import said
 from pydantic import BaseModel
 
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team, TerminationCondition

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from agentchat_agents import Scripted, said, sources
+from agentchat_agents import Scripted, leisurely
+from chat_scripts import said, sources
+from team_runs import cancelled_at_every_step, go_on_in_another_process
 
 from hubbub_agentchat.base import TaskResult
 from hubbub_agentchat.conditions import MaxMessageTermination, SourceMatchTermination, TextMentionTermination
@@ -22,7 +21,6 @@ from hubbub_agentchat.teams import BaseGroupChat, DiGraph, DiGraphBuilder, Graph
 from hubbub_core import CancellationToken, SingleThreadedAgentRuntime
 
 COMPLETE = "Digraph execution is complete"
-SUPPORT = Path(__file__).parents[2] / "support"
 
 
 def builder(*agents: Scripted | str) -> DiGraphBuilder:
@@ -399,42 +397,14 @@ async def test_flow_saved_while_a_round_runs_goes_on_with_who_has_not_answered(c
     assert d.given == [["user: go", "A: A speaks", "B: B speaks", "C: C speaks"]]
 
 
-CONTINUE = """
-import asyncio, json, sys
-from agentchat_agents import said
-from hubbub_agentchat.teams import BaseGroupChat
-
-async def main() -> None:
-    team_json, state = json.load(sys.stdin)
-    team = BaseGroupChat.load_component(team_json)
-    await team.load_state(state)
-    result = await team.run()
-    json.dump([said(result.messages), result.stop_reason], sys.stdout)
-
-asyncio.run(main())
-"""
-
-
-def run_in_another_process(saved: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", CONTINUE],
-        input=saved,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(SUPPORT)},
-    ).stdout
-
-
 async def test_flow_goes_on_in_another_process() -> None:
     team = flow(loop_back(), max_turns=4)
     first = await team.run(task="go")
-    saved = json.dumps([team.dump_component().model_dump(), await team.save_state()])
 
-    ran = run_in_another_process(saved)
+    messages, reason, _ = go_on_in_another_process(team, await team.save_state())
 
     assert sources(first.messages) == ["user", "A", "B", "A", "B"]
-    assert json.loads(ran) == [["A: A speaks", "B: exit", "C: C speaks"], COMPLETE]
+    assert (messages, reason) == (["A: A speaks", "B: exit", "C: C speaks"], COMPLETE)
 
 
 async def test_state_of_another_graph_is_refused() -> None:
@@ -509,56 +479,34 @@ async def test_file_of_autogen_loads_and_runs() -> None:
     assert said((await team.run(task="go")).messages) == ["user: go", "A: hi", "B: hi"]
 
 
-def leisurely(name: str, *, lines: list[str]) -> Scripted:
-    async def say(line: str) -> str:
-        for _ in range(3):
-            await asyncio.sleep(0)
-        return line
-
-    return Scripted(name, *[lambda line=line: say(line) for line in lines])
-
-
 @pytest.mark.parametrize("condition", ["all", "any"])
-@pytest.mark.parametrize("owner", ["team", "caller"])
 @pytest.mark.parametrize("way", ["token", "task"])
 async def test_flow_cancelled_at_any_step_leaves_nothing_and_is_completed_by_the_next_run(
-    way: str, owner: str, condition: str
+    way: Literal["token", "task"], runtime: SingleThreadedAgentRuntime | None, condition: str
 ) -> None:
     """Whoever has been heard is not asked again, and the join runs once, after everybody."""
-    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False) if owner == "caller" else None
-    if runtime is not None:
-        runtime.start()
+
+    def make() -> tuple[GraphFlow, list[Scripted]]:
+        agents = [leisurely("A", "a"), leisurely("B", "b"), leisurely("C", "c"), leisurely("D", "end")]
+        return flow(diamond(*agents, activation_condition=condition), runtime=runtime), agents
+
+    def run(made: tuple[GraphFlow, list[Scripted]], token: CancellationToken) -> Coroutine[Any, Any, TaskResult]:
+        return made[0].run(task="go", cancellation_token=token)
+
     background = asyncio.all_tasks()
     cancelled = 0
-    for steps in range(400):
-        d = leisurely("D", lines=["end"])
-        agents = [leisurely("A", lines=["a"]), leisurely("B", lines=["b"]), leisurely("C", lines=["c"]), d]
-        team = flow(diamond(*agents, activation_condition=condition), runtime=runtime)
-        token = CancellationToken()
-        running = asyncio.create_task(team.run(task="go", cancellation_token=token))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        if running.done():
-            break
-        if way == "token":
-            token.cancel()
-        else:
-            running.cancel()
-        try:
-            async with asyncio.timeout(5):
-                await running
-        except asyncio.CancelledError:
-            cancelled += 1
-        else:
-            continue  # the last steps only clean up after a run that has ended
+    async for steps, (team, agents), ended in cancelled_at_every_step(make, run, way):
+        if ended is not None:
+            continue
+        cancelled += 1
         left = [task for task in asyncio.all_tasks() - background if not task.done()]
         assert runtime is not None or left == [], steps
         if runtime is not None:
             await runtime.stop_when_idle()  # what was said when the run was aborted gets to everybody
             runtime.start()
             background = asyncio.all_tasks()
-        fresh = flow(diamond(*agents, activation_condition=condition), runtime=runtime)
         if steps % 2:
+            fresh = flow(diamond(*agents, activation_condition=condition), runtime=runtime)
             await fresh.load_state(json.loads(json.dumps(await team.save_state())))
             team = fresh
         async with asyncio.timeout(5):
@@ -566,11 +514,8 @@ async def test_flow_cancelled_at_any_step_leaves_nothing_and_is_completed_by_the
 
         assert result.stop_reason == COMPLETE, steps
         # More than one turn of D: in the first one it was interrupted, with all of this to read again.
-        for given in d.given:
+        for given in agents[-1].given:
             assert sorted(set(given) | {"user: go"}) == ["A: a", "B: b", "C: c", "user: go"], steps
             assert len(set(given)) == len(given), steps
 
     assert cancelled > 15
-    if runtime is not None:
-        async with asyncio.timeout(5):
-            await runtime.stop_when_idle()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Literal
 
 import pytest
-from agentchat_agents import Scripted, said, sources
+from agentchat_agents import Scripted, leisurely
+from chat_scripts import said, sources
+from team_runs import cancelled_at_every_step, go_on_in_another_process
 
-from hubbub_agentchat.base import Response
+from hubbub_agentchat.base import Response, TaskResult
 from hubbub_agentchat.conditions import MaxMessageTermination, TextMentionTermination
 from hubbub_agentchat.messages import MultiModalMessage, TextMessage
 from hubbub_agentchat.state import MagenticOneOrchestratorState
@@ -24,7 +23,6 @@ from hubbub_core import CancellationToken, FunctionCall, Image, SingleThreadedAg
 from hubbub_core.models import CreateResult, ModelInfo, RequestUsage, UserMessage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 
-SUPPORT = Path(__file__).parents[2] / "support"
 ORCHESTRATOR = "MagenticOneOrchestrator"
 
 
@@ -218,7 +216,7 @@ async def test_stalls_make_a_new_plan_and_everybody_starts_afresh() -> None:
     assert reopening.startswith(f"{ORCHESTRATOR}: We are working")
     assert all(part in reopening for part in ("new facts", "new plan"))
     assert said(result.messages)[5:] == [f"{ORCHESTRATOR}: Once more.", "b: tried", f"{ORCHESTRATOR}: end"]
-    assert (a.resets, b.resets) == (2, 2)
+    assert (a.calls, b.calls) == (["reset"] * 2, ["reset"] * 2)
     assert [len(given) for given in b.given] == [2, 2]
     update = client.create_calls[4]["messages"]
     assert [message.source for message in update[:-1]] == [ORCHESTRATOR, ORCHESTRATOR, "b"]
@@ -437,45 +435,15 @@ async def test_state_has_the_documented_fields_and_is_the_same_in_a_team_that_lo
     }
 
 
-CONTINUE = """
-import asyncio, json, sys
-from agentchat_agents import said
-from hubbub_agentchat.teams import BaseGroupChat
-
-async def main() -> None:
-    team_json, state = json.load(sys.stdin)
-    team = BaseGroupChat.load_component(team_json)
-    await team.load_state(state)
-    result = await team.run()
-    rounds = (await team.save_state())["agent_states"]["MagenticOneOrchestrator"]["n_rounds"]
-    json.dump([said(result.messages), result.stop_reason, rounds], sys.stdout)
-
-asyncio.run(main())
-"""
-
-
-def run_in_another_process(saved: str) -> Any:
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CONTINUE],
-        input=saved,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(SUPPORT)},
-    )
-    return json.loads(ran.stdout)
-
-
 async def test_interrupted_team_goes_on_in_another_process() -> None:
     team_before = stopped_after_one_answer()
     await team_before.run(task="go")
     other: Any = team(model(ledger("a", "Then."), DONE, "end", cls=ReplayChatCompletionClient))
-    saved = json.dumps([other.dump_component().model_dump(), await team_before.save_state()])
 
-    messages, reason, rounds = run_in_another_process(saved)
+    messages, reason, state = go_on_in_another_process(other, await team_before.save_state())
 
     assert messages == [f"{ORCHESTRATOR}: Then.", "a: a speaks", f"{ORCHESTRATOR}: end"]
-    assert (reason, rounds) == ("because", 3)
+    assert (reason, state["agent_states"][ORCHESTRATOR]["n_rounds"]) == ("because", 3)
 
 
 async def test_configuration_round_trip_and_file_of_autogen() -> None:
@@ -501,15 +469,6 @@ async def test_configuration_round_trip_and_file_of_autogen() -> None:
     assert said((await loaded.run(task="go")).messages)[-1] == f"{ORCHESTRATOR}: answer"
 
 
-def leisurely(name: str) -> Scripted:
-    async def say() -> str:
-        for _ in range(3):
-            await asyncio.sleep(0)
-        return f"{name} speaks"
-
-    return Scripted(name, say)
-
-
 class Orchestrating(Slow):
     """Answers by what it is asked; has the work stall once, and done when both have spoken after that."""
 
@@ -533,34 +492,25 @@ class Orchestrating(Slow):
         return CreateResult(finish_reason="stop", content=answer, usage=RequestUsage(1, 1), cached=False)
 
 
-@pytest.mark.parametrize("owner", ["team", "caller"])
 @pytest.mark.parametrize("way", ["token", "task"])
-async def test_run_cancelled_at_any_step_leaves_nothing_and_is_completed_by_the_next_run(way: str, owner: str) -> None:
-    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False) if owner == "caller" else None
-    if runtime is not None:
-        runtime.start()
+async def test_run_cancelled_at_any_step_leaves_nothing_and_is_completed_by_the_next_run(
+    way: Literal["token", "task"], runtime: SingleThreadedAgentRuntime | None
+) -> None:
+    def make() -> tuple[Orchestrating, list[Scripted], MagenticOneGroupChat]:
+        client, agents = Orchestrating(), [leisurely("a", "a speaks"), leisurely("b", "b speaks")]
+        return client, agents, team(client, *agents, max_stalls=1, runtime=runtime)
+
+    def run(
+        made: tuple[Orchestrating, list[Scripted], MagenticOneGroupChat], token: CancellationToken
+    ) -> Coroutine[Any, Any, TaskResult]:
+        return made[-1].run(task="go", cancellation_token=token)
+
     background = asyncio.all_tasks()
     cancelled = 0
-    for steps in range(400):
-        client, agents = Orchestrating(), [leisurely("a"), leisurely("b")]
-        found = team(client, *agents, max_stalls=1, runtime=runtime)
-        token = CancellationToken()
-        running = asyncio.create_task(found.run(task="go", cancellation_token=token))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        if running.done():
-            break
-        if way == "token":
-            token.cancel()
-        else:
-            running.cancel()
-        try:
-            async with asyncio.timeout(5):
-                await running
-        except asyncio.CancelledError:
-            cancelled += 1
-        else:
-            continue  # the last steps only clean up after a run that has ended
+    async for steps, (client, agents, found), ended in cancelled_at_every_step(make, run, way):
+        if ended is not None:
+            continue
+        cancelled += 1
         left = [task for task in asyncio.all_tasks() - background if not task.done()]
         assert runtime is not None or left == [], steps
         if runtime is not None:
@@ -583,6 +533,3 @@ async def test_run_cancelled_at_any_step_leaves_nothing_and_is_completed_by_the_
         assert thread.count("a") == thread.count("b") == 1, steps
 
     assert cancelled > 30
-    if runtime is not None:
-        async with asyncio.timeout(5):
-            await runtime.stop_when_idle()

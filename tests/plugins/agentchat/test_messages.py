@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
+from chat_scripts import PNG
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hubbub_agentchat import messages
@@ -54,7 +55,6 @@ from hubbub_core.models import (
 CALL = FunctionCall(id="1", arguments='{"a": 1}', name="add")
 RESULT = FunctionExecutionResult(content="2", name="add", call_id="1", is_error=False)
 MEMORIES = [MemoryContent(content="fact", mime_type="text/plain")]
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 CHAT: list[BaseChatMessage] = [
     TextMessage(content="hello", source="a"),

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from chat_scripts import PNG
 
 from hubbub_agentchat.agents import AssistantAgent, UserProxyAgent
 from hubbub_agentchat.base import Response, TaskResult
@@ -19,8 +20,6 @@ from hubbub_agentchat.ui import RichConsole, UserInputManager
 from hubbub_core import Image
 from hubbub_core.models import RequestUsage
 from hubbub_core.models.replay import ReplayChatCompletionClient
-
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 @pytest.fixture(autouse=True)

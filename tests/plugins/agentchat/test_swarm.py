@@ -8,29 +8,19 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from chat_scripts import ABLE, assistant, calling
 
 from hubbub_agentchat.agents import AssistantAgent, UserProxyAgent
 from hubbub_agentchat.conditions import HandoffTermination, MaxMessageTermination, TextMentionTermination
 from hubbub_agentchat.messages import HandoffMessage
 from hubbub_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, Swarm
-from hubbub_core import CancellationToken, FunctionCall
-from hubbub_core.models import CreateResult, ModelInfo, RequestUsage
+from hubbub_core import CancellationToken
+from hubbub_core.models import CreateResult
 from hubbub_core.models.replay import ReplayChatCompletionClient
-
-INFO = ModelInfo(vision=False, function_calling=True, json_output=False, family="unknown", structured_output=False)
 
 
 def over_to(target: str) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id="1", name=f"transfer_to_{target}", arguments="{}")],
-        usage=RequestUsage(0, 0),
-        cached=False,
-    )
-
-
-def agent(name: str, *answers: str | CreateResult, handoffs: list[Any] | None = None) -> AssistantAgent:
-    return AssistantAgent(name, ReplayChatCompletionClient(list(answers), model_info=INFO), handoffs=handoffs)
+    return calling(f"transfer_to_{target}")
 
 
 def sources(result: Any) -> list[str]:
@@ -38,7 +28,9 @@ def sources(result: Any) -> list[str]:
 
 
 async def test_speaker_goes_on_until_it_hands_over() -> None:
-    swarm = Swarm([agent("Alice", "thinking", over_to("bob"), handoffs=["Bob"]), agent("Bob", "done")], max_turns=3)
+    swarm = Swarm(
+        [assistant("Alice", "thinking", over_to("bob"), handoffs=["Bob"]), assistant("Bob", "done")], max_turns=3
+    )
 
     result = await swarm.run(task="go")
 
@@ -47,7 +39,7 @@ async def test_speaker_goes_on_until_it_hands_over() -> None:
 
 async def test_handoff_to_a_human_stops_and_a_handoff_as_task_goes_on() -> None:
     swarm = Swarm(
-        [agent("Alice", over_to("user"), "thanks", handoffs=["user"])],
+        [assistant("Alice", over_to("user"), "thanks", handoffs=["user"])],
         termination_condition=HandoffTermination("user") | MaxMessageTermination(4),
         max_turns=1,
     )
@@ -62,7 +54,7 @@ async def test_handoff_to_a_human_stops_and_a_handoff_as_task_goes_on() -> None:
 
 
 async def test_task_that_hands_over_to_nobody_is_refused_and_leaves_the_team_usable() -> None:
-    swarm = Swarm([agent("Alice", "hi")], max_turns=1)
+    swarm = Swarm([assistant("Alice", "hi")], max_turns=1)
 
     with pytest.raises(ValueError, match=r"^The target nobody is not one of the participants.*HandoffMessage"):
         await swarm.run(task=HandoffMessage(content="", source="user", target="nobody"))
@@ -70,7 +62,7 @@ async def test_task_that_hands_over_to_nobody_is_refused_and_leaves_the_team_usa
 
 
 async def test_handoff_out_of_the_team_that_does_not_end_the_run_is_an_error() -> None:
-    swarm = Swarm([agent("Alice", over_to("user"), handoffs=["user"])])
+    swarm = Swarm([assistant("Alice", over_to("user"), handoffs=["user"])])
 
     with pytest.raises(RuntimeError, match="Speaker user not found in participant names"):
         await swarm.run(task="go")
@@ -79,7 +71,7 @@ async def test_handoff_out_of_the_team_that_does_not_end_the_run_is_an_error() -
 async def test_state_restores_the_current_speaker() -> None:
     def make(*answers: str) -> Swarm:
         return Swarm(
-            [agent("Alice", over_to("bob"), handoffs=["Bob"]), agent("Bob", *answers)],
+            [assistant("Alice", over_to("bob"), handoffs=["Bob"]), assistant("Bob", *answers)],
             termination_condition=HandoffTermination("Bob") | TextMentionTermination("done"),
         )
 
@@ -104,8 +96,8 @@ class Slow(ReplayChatCompletionClient):
 async def test_handoff_that_was_heard_counts_also_when_the_run_was_cancelled_just_then() -> None:
     heard_and_cancelled = 0
     for steps in range(200):
-        bob = AssistantAgent("Bob", Slow(["done"] * 4, model_info=INFO))
-        swarm = Swarm([agent("Alice", over_to("bob"), "Alice again", handoffs=["Bob"]), bob], max_turns=2)
+        bob = AssistantAgent("Bob", Slow(["done"] * 4, model_info=ABLE))
+        swarm = Swarm([assistant("Alice", over_to("bob"), "Alice again", handoffs=["Bob"]), bob], max_turns=2)
         token = CancellationToken()
         running = asyncio.create_task(swarm.run(task="go", cancellation_token=token))
         for _ in range(steps):
@@ -126,7 +118,7 @@ async def test_handoff_that_was_heard_counts_also_when_the_run_was_cancelled_jus
 
 
 async def test_reset_begins_with_the_first_participant_again() -> None:
-    swarm = Swarm([agent("Alice", over_to("bob"), "again", handoffs=["Bob"]), agent("Bob", "hi")], max_turns=1)
+    swarm = Swarm([assistant("Alice", over_to("bob"), "again", handoffs=["Bob"]), assistant("Bob", "hi")], max_turns=1)
     await swarm.run(task="go")
     await swarm.reset()
 
@@ -134,7 +126,7 @@ async def test_reset_begins_with_the_first_participant_again() -> None:
 
 
 def test_participants_are_checked() -> None:
-    inner: Any = RoundRobinGroupChat([agent("Alice")])
+    inner: Any = RoundRobinGroupChat([assistant("Alice")])
 
     class Mute(AssistantAgent):
         produced_message_types = ()
@@ -148,7 +140,7 @@ def test_participants_are_checked() -> None:
 
 async def test_configuration_round_trip() -> None:
     swarm = Swarm(
-        [agent("Alice", "hi")], termination_condition=MaxMessageTermination(2), max_turns=5, emit_team_events=True
+        [assistant("Alice", "hi")], termination_condition=MaxMessageTermination(2), max_turns=5, emit_team_events=True
     )
 
     dumped = swarm.dump_component()

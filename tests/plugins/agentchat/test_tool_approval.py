@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from chat_scripts import assistant, calls, replay
 
 from hubbub_agentchat.agents import (
     AssistantAgent,
@@ -19,12 +20,9 @@ from hubbub_agentchat.agents import (
 from hubbub_agentchat.messages import ToolCallExecutionEvent, ToolCallRequestEvent
 from hubbub_agentchat.teams import RoundRobinGroupChat
 from hubbub_agentchat.ui import Console, ConsoleToolApproval
-from hubbub_core import CancellationToken, FunctionCall
-from hubbub_core.models import CreateResult, FunctionExecutionResult, ModelInfo, RequestUsage
-from hubbub_core.models.replay import ReplayChatCompletionClient
+from hubbub_core import CancellationToken
+from hubbub_core.models import CreateResult, FunctionExecutionResult
 from hubbub_core.tools import FunctionTool, StaticWorkbench, TextResultContent, ToolResult
-
-INFO = ModelInfo(vision=False, function_calling=True, json_output=True, family="unknown", structured_output=True)
 
 ran: list[tuple[int, int]] = []
 
@@ -42,24 +40,12 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def calls(*asked: tuple[str, str]) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[
-            FunctionCall(id=str(number), name=name, arguments=arguments)
-            for number, (name, arguments) in enumerate(asked, 1)
-        ],
-        usage=RequestUsage(0, 1),
-        cached=False,
-    )
-
-
 ADD = calls(("add", '{"a": 1, "b": 2}'))
 
 
 def make(*answers: str | CreateResult, **options: Any) -> AssistantAgent:
     options.setdefault("tools", [add])
-    return AssistantAgent("clerk", ReplayChatCompletionClient(list(answers), model_info=INFO), **options)
+    return assistant("clerk", *answers, **options)
 
 
 async def results(agent: AssistantAgent) -> list[FunctionExecutionResult]:
@@ -96,7 +82,7 @@ async def test_approval_sees_agent_tool_and_arguments_before_the_call_is_made() 
     ids=["async", "sync"],
 )
 async def test_denied_call_is_not_made_and_the_model_reads_the_reason(approval: ToolApprovalFuncType) -> None:
-    client = ReplayChatCompletionClient([ADD, "Then not."], model_info=INFO)
+    client = replay(ADD, "Then not.")
     agent = AssistantAgent("clerk", client, tools=[add], tool_approval=approval, reflect_on_tool_use=True)
 
     result = await agent.run(task="go")

@@ -7,31 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from chat_scripts import assistant, calling
 
-from hubbub_agentchat.agents import AssistantAgent
 from hubbub_agentchat.base import TaskResult
 from hubbub_agentchat.messages import TextMessage, ThoughtEvent
 from hubbub_agentchat.teams import RoundRobinGroupChat
 from hubbub_agentchat.tools import AgentTool, TeamTool
-from hubbub_core import CancellationToken, FunctionCall
-from hubbub_core.models import CreateResult, ModelInfo, RequestUsage
-from hubbub_core.models.replay import ReplayChatCompletionClient
+from hubbub_core import CancellationToken
 from hubbub_core.tools import BaseTool
-
-INFO = ModelInfo(vision=False, function_calling=True, json_output=True, family="unknown", structured_output=True)
-
-
-def agent(name: str, *answers: str | CreateResult, **options: Any) -> AssistantAgent:
-    return AssistantAgent(name, ReplayChatCompletionClient(list(answers), model_info=INFO), **options)
-
-
-def call(name: str, arguments: str) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id="1", name=name, arguments=arguments)],
-        usage=RequestUsage(0, 0),
-        cached=False,
-    )
 
 
 def echo(text: str) -> str:
@@ -44,16 +27,16 @@ def shown(items: list[Any]) -> list[str]:
 
 
 def test_tool_has_one_required_argument_and_the_agents_name() -> None:
-    schema = AgentTool(agent("writer", description="Writes.")).schema
+    schema = AgentTool(assistant("writer", description="Writes.")).schema
 
     assert (schema["name"], schema["description"], schema["strict"]) == ("writer", "Writes.", True)
     assert schema["parameters"]["required"] == ["task"]
 
 
 async def test_agent_as_tool_shows_its_messages_between_request_and_execution() -> None:
-    inner = agent("inner", call("echo", '{"text": "x"}'), "inner done", tools=[echo], reflect_on_tool_use=True)
-    main = agent(
-        "main", call("inner", '{"task": "do it"}'), "all done", tools=[AgentTool(inner)], reflect_on_tool_use=True
+    inner = assistant("inner", calling("echo", '{"text": "x"}'), "inner done", tools=[echo], reflect_on_tool_use=True)
+    main = assistant(
+        "main", calling("inner", '{"task": "do it"}'), "all done", tools=[AgentTool(inner)], reflect_on_tool_use=True
     )
 
     items = [item async for item in main.run_stream(task="go")]
@@ -73,9 +56,9 @@ async def test_agent_as_tool_shows_its_messages_between_request_and_execution() 
 
 @pytest.mark.parametrize(("last", "text"), [(True, "from b"), (False, "a: from a\n\nb: from b")])
 async def test_team_as_tool(last: bool, text: str) -> None:
-    team = RoundRobinGroupChat([agent("a", "from a"), agent("b", "from b")], max_turns=2)
+    team = RoundRobinGroupChat([assistant("a", "from a"), assistant("b", "from b")], max_turns=2)
     tool = TeamTool(team, "crew", "A crew.", return_value_as_last_message=last)
-    main = agent("main", call("crew", '{"task": "do it"}'), tools=[tool])
+    main = assistant("main", calling("crew", '{"task": "do it"}'), tools=[tool])
 
     items = [item async for item in main.run_stream(task="go")]
 
@@ -92,7 +75,7 @@ async def test_team_as_tool(last: bool, text: str) -> None:
 
 
 async def test_last_message_has_to_be_a_chat_message() -> None:
-    tool = AgentTool(agent("a"), return_value_as_last_message=True)
+    tool = AgentTool(assistant("a"), return_value_as_last_message=True)
 
     assert tool.return_value_as_string(TaskResult(messages=[TextMessage(content="x", source="a")])) == "x"
     with pytest.raises(ValueError, match="is not a chat message"):
@@ -100,7 +83,7 @@ async def test_last_message_has_to_be_a_chat_message() -> None:
 
 
 async def test_state_of_the_tool_is_that_of_its_agent() -> None:
-    first, second = agent("a", "one"), agent("a", "two")
+    first, second = assistant("a", "one"), assistant("a", "two")
     tool = AgentTool(first)
     result = await tool.run_json({"task": "go"}, CancellationToken())
 
@@ -122,8 +105,8 @@ async def test_cancellation_reaches_the_agent_behind_the_tool() -> None:
             ended.set()
         return "never"
 
-    team = RoundRobinGroupChat([agent("inner", call("hang", "{}"), tools=[hang])], max_turns=1)
-    main = agent("main", call("crew", '{"task": "x"}'), tools=[TeamTool(team, "crew", "A crew.")])
+    team = RoundRobinGroupChat([assistant("inner", calling("hang", "{}"), tools=[hang])], max_turns=1)
+    main = assistant("main", calling("crew", '{"task": "x"}'), tools=[TeamTool(team, "crew", "A crew.")])
     token = CancellationToken()
     running = asyncio.create_task(main.run(task="go", cancellation_token=token))
     await started.wait()
@@ -138,8 +121,8 @@ async def test_cancellation_reaches_the_agent_behind_the_tool() -> None:
 @pytest.mark.parametrize(
     "tool",
     [
-        AgentTool(agent("a", "hi"), return_value_as_last_message=True),
-        TeamTool(RoundRobinGroupChat([agent("a", "hi")], max_turns=1), "crew", "A crew.", True),
+        AgentTool(assistant("a", "hi"), return_value_as_last_message=True),
+        TeamTool(RoundRobinGroupChat([assistant("a", "hi")], max_turns=1), "crew", "A crew.", True),
     ],
     ids=["AgentTool", "TeamTool"],
 )

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from chat_scripts import ABLE, calling
 
 from hubbub_agentchat.agents import AssistantAgent
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import HandoffMessage, TextMessage
 from hubbub_agentchat.teams import RoundRobinGroupChat
-from hubbub_core import CancellationToken, FunctionCall
+from hubbub_core import CancellationToken
 from hubbub_core.memory import ListMemory, MemoryContent
 from hubbub_core.model_context import (
     BufferedChatCompletionContext,
@@ -21,17 +22,15 @@ from hubbub_core.model_context import (
     TokenLimitedChatCompletionContext,
     UnboundedChatCompletionContext,
 )
-from hubbub_core.models import AssistantMessage, CreateResult, LLMMessage, ModelInfo, RequestUsage, UserMessage
+from hubbub_core.models import AssistantMessage, CreateResult, LLMMessage, UserMessage
 from hubbub_core.models.replay import ReplayChatCompletionClient
-
-INFO = ModelInfo(vision=False, function_calling=True, json_output=True, family="unknown", structured_output=True)
 
 
 class Flaky(ReplayChatCompletionClient):
     """Raises what its list holds as an error, and waits for ever at `...`."""
 
     def __init__(self, *answers: Any) -> None:
-        super().__init__([], model_info=INFO)
+        super().__init__([], model_info=ABLE)
         self.script = list(answers)
         self.waits = asyncio.Event()
 
@@ -44,15 +43,6 @@ class Flaky(ReplayChatCompletionClient):
             raise answer
         self.chat_completions.append(answer)
         return await super().create(*args, **kwargs)
-
-
-def call(name: str) -> CreateResult:
-    return CreateResult(
-        finish_reason="function_calls",
-        content=[FunctionCall(id="1", name=name, arguments="{}")],
-        usage=RequestUsage(0, 0),
-        cached=False,
-    )
 
 
 def ping() -> str:
@@ -121,7 +111,7 @@ CONTEXTS = [
 async def test_context_of_any_kind_is_what_it_was_before_a_failed_turn(context: Any) -> None:
     memory = ListMemory()
     agent, _ = make(
-        "a", "hello", call("ping"), ValueError("boom"), tools=[ping], max_tool_iterations=3,
+        "a", "hello", calling("ping"), ValueError("boom"), tools=[ping], max_tool_iterations=3,
         model_context=context(), memory=[memory],
     )  # fmt: skip
     await agent.run(task="hi")

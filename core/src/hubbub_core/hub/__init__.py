@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .events import ResultArrived as ResultArrived
     from .events import RunStarted as RunStarted
     from .hub import Hub as Hub
+    from .hub import load_model as load_model
     from .python_agent import PythonAgent as PythonAgent
     from .schema import HubFile as HubFile
     from .source import SourceError as SourceError
@@ -46,6 +47,7 @@ __all__ = [
     "RunStarted",
     "SourceError",
     "load_attribute",
+    "load_model",
 ]
 
 _LAZY = {
@@ -68,6 +70,7 @@ _LAZY = {
     "RunStarted": ".events",
     "SourceError": ".source",
     "load_attribute": ".source",
+    "load_model": ".hub",
 }
 
 

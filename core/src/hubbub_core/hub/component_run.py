@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -30,6 +29,7 @@ from hubbub_registry import (
 from .errors import AgentFailedError, HubFileError, HubRunError, one_line
 from .events import AgentFinished, ChunkArrived, HubEvent, ResultArrived, RunStarted
 from .hub import is_adapter, load_model
+from .parts import end
 
 MODEL = "models.default"
 """Name under which `--model` is bound in the place of the file's own models."""
@@ -169,11 +169,9 @@ class ComponentRun:
 
     async def close(self) -> None:
         """Release what it holds."""
-        if self._agent is not None:
-            await self._agent.close()
-        for part in (self._built, *self._parts.values()):
-            if inspect.iscoroutinefunction(getattr(part, "close", None)):
-                await part.close()
+        # An adapter leaves open what it was made of, which is the run's own here.
+        for part in (self._agent, self._built, *self._parts.values()):
+            await end(self.path.name, part)
 
 
 class InputEndedError(HubRunError):

@@ -33,7 +33,7 @@ from hubbub_registry import (
 
 from .errors import AgentFailedError, HubFileError, HubRunError
 from .events import AgentFinished, AgentStarted, ChunkArrived, HubEvent, HubStarted, PartProgress, ResultArrived
-from .parts import Parts
+from .parts import Parts, end
 from .reading import read_hub_file
 from .schema import AgentEntry, ComponentEntry, HubFile
 
@@ -160,6 +160,7 @@ class _Run:
         self._tell = tell
         self._token = token
         self._results = 0
+        self._adapted: list[tuple[str, Any]] = []
         self._failed: asyncio.Future[AgentFailedError] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
 
@@ -178,6 +179,8 @@ class _Run:
                 try:
                     await runtime.close()
                 finally:
+                    for name, built in self._adapted:
+                        await end(name, built)
                     await parts.stop()
         if not self._results:
             topic = self._file.result.topic
@@ -199,10 +202,14 @@ class _Run:
             # The runtime may call this from a task that was started outside the hub's own blocks.
             with allow(*self._file.grants), bound(parts):
                 try:
-                    agent = ComponentLoader.load_component(
+                    built = ComponentLoader.load_component(
                         {"provider": entry.component, "config": entry.config}, object
                     )
-                    return as_agent(agent, entry.summary or name, entry.publishes)
+                    agent = as_agent(built, entry.summary or name, entry.publishes)
+                    if agent is not built and not is_adapter(built):
+                        # The runtime closes agents and their adapters; what was adapted, such as a team, is left open.
+                        self._adapted.append((name, built))
+                    return agent
                 except Exception as error:
                     self._fail(name, error)
                     raise

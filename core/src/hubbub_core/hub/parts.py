@@ -88,19 +88,24 @@ class Parts(Mapping[str, Any]):
         """Stop or close every built part, the newest first; one that hangs or fails does not keep the others."""
         built, self._built = list(self._built.items()), {}
         for name, part in reversed(built):
-            for ending in ("stop", "close"):
-                end = getattr(part, ending, None)
-                if not inspect.iscoroutinefunction(end):
-                    continue
-                try:
-                    async with asyncio.timeout(STOP_SECONDS):
-                        await end()
-                except TimeoutError:
-                    logger.warning("%s did not stop within %s seconds", name, STOP_SECONDS)
-                except Exception as error:
-                    # A workbench that was never started says so; either way the run's own error matters more.
-                    logger.debug("%s: %s failed: %s", name, ending, error)
-                break
+            await end(name, part)
+
+
+async def end(name: str, part: Any) -> None:
+    """Stop or close what was built, where it can be; it neither fails nor takes longer than `STOP_SECONDS`."""
+    for ending in ("stop", "close"):
+        call = getattr(part, ending, None)
+        if not inspect.iscoroutinefunction(call):
+            continue
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await call()
+        except TimeoutError:
+            logger.warning("%s did not stop within %s seconds", name, STOP_SECONDS)
+        except Exception as error:
+            # A workbench that was never started says so; either way the run's own error matters more.
+            logger.debug("%s: %s failed: %s", name, ending, error)
+        return
 
 
 async def _start(name: str, part: Any, progress: Callable[[str, Progress], None]) -> None:

@@ -43,8 +43,8 @@ class ReplayChatCompletionClient(ChatCompletionClient, Component[ReplayChatCompl
     """Gives prepared answers one after another, whatever it is asked.
 
     `create` and `create_stream` share one position in the list. A text becomes a result with finish reason `"stop"`
-    and is streamed word by word. Tokens are counted as words between white space. `tool_choice` is ignored, which is
-    logged as a warning (N-328).
+    and is streamed word by word, its tokens counted as words between white space. A result is given as it is, with the
+    usage it says. `tool_choice` is ignored, which is logged as a warning (N-328).
 
     Args:
         chat_completions: The answers: texts, or whole results (for function calls, thoughts, other finish reasons).
@@ -211,15 +211,13 @@ class ReplayChatCompletionClient(ChatCompletionClient, Component[ReplayChatCompl
                 "cancellation_token": cancellation_token,
             },
         )
-        prompt_tokens = count_words(messages)
         if isinstance(answer, CreateResult):
-            usage = RequestUsage(prompt_tokens, answer.usage.completion_tokens)
             # Deep: after a reset the same answer is given again, whatever was done to this one.
-            return answer.model_copy(update={"usage": usage}, deep=True)
+            return answer.model_copy(deep=True)
         return CreateResult(
             finish_reason="stop",
             content=answer,
-            usage=RequestUsage(prompt_tokens, len(answer.split())),
+            usage=RequestUsage(count_words(messages), len(answer.split())),
             cached=self._cached,
         )
 

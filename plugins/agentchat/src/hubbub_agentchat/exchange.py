@@ -11,7 +11,9 @@ from pydantic import Field
 
 from hubbub_agentchat import _exchange_messages as conversion
 from hubbub_agentchat._fifo_lock import FifoLock
+from hubbub_agentchat._ownership import Closeable, close_all
 from hubbub_agentchat.agents import BaseChatAgent
+from hubbub_agentchat.agents._turn import final_response
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -213,6 +215,8 @@ class AdaptedChatAgent(BaseChatAgent):
         # Not the given one: its sessions belong to whoever else runs it.
         self._agent = AdaptedAgent(agent.new_adapter, name=self.name, description=self.description)
         self._model: ComponentModel | None = None
+        # What a configuration has built, until the first session takes it.
+        self._unused: list[AgentAdapter] = []
         self._repeat_given = repeat
         self._repeat = repeat
         self._conversation: list[LLMMessage] = []
@@ -235,6 +239,7 @@ class AdaptedChatAgent(BaseChatAgent):
             name = str(model.config.get("name") or getattr(loaded, "name", None) or model.label or "agent")
             described = str(model.config.get("description") or model.description or name)
             wrapped = cls(AdaptedAgent(new_adapter, name=name, description=described))
+            wrapped._unused = first
         else:
             raise TypeError(
                 f"{model.provider} built a {type(loaded).__name__}, which is no participant of a "
@@ -248,11 +253,7 @@ class AdaptedChatAgent(BaseChatAgent):
         return (TextMessage,)
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        async with aclosing(self.on_messages_stream(messages, cancellation_token)) as items:
-            async for item in items:
-                if isinstance(item, Response):
-                    return item
-        raise AssertionError("on_messages_stream ends with a Response")
+        return await final_response(self.on_messages_stream(messages, cancellation_token))
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -322,7 +323,10 @@ class AdaptedChatAgent(BaseChatAgent):
         self._repeat = True if loaded.conversation else self._repeat_given
 
     async def close(self) -> None:
-        await self._agent.close()
+        """Close its session, and what a configuration has built for it."""
+        unused = [adapter for adapter in self._unused if isinstance(adapter, Closeable)]
+        self._unused.clear()
+        await close_all([self._agent, *unused])
 
     def dump_component(self) -> ComponentModel:
         """Return the configuration that it was built from.

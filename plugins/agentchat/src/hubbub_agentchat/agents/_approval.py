@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel
 
-from hubbub_agentchat._blocking_input import call_in_thread
+from hubbub_core.blocking import call_in_thread
 from hubbub_core.models import LLMMessage
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from hubbub_agentchat import EVENT_LOGGER_NAME
 from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._ownership import built_from
 from hubbub_agentchat.agents._assistant_answer import AnswerMaker
 from hubbub_agentchat.agents._assistant_model import ModelCaller
 from hubbub_agentchat.agents._assistant_setup import (
@@ -24,7 +25,7 @@ from hubbub_agentchat.agents._assistant_setup import (
 from hubbub_agentchat.agents._assistant_tools import CallResult, ToolBox
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
 from hubbub_agentchat.agents._tool_checks import ToolApprovalFuncType, ToolChecks, ToolGuardrail
-from hubbub_agentchat.agents._turn import Turn, add_to_context
+from hubbub_agentchat.agents._turn import Turn, add_to_context, final_response
 from hubbub_agentchat.base import Handoff, Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -176,11 +177,7 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
         with CancelScope(cancellation_token):
-            async with aclosing(self.on_messages_stream(messages, cancellation_token)) as stream:
-                async for item in stream:
-                    if isinstance(item, Response):
-                        return item
-        raise AssertionError("on_messages_stream ends with a Response")
+            return await final_response(self.on_messages_stream(messages, cancellation_token))
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -342,14 +339,16 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
         factory: StructuredMessageFactory | None = None
         if config.structured_message_factory is not None:
             factory = StructuredMessageFactory.load_component(config.structured_message_factory)
-        return cls(
+        model_client = ChatCompletionClient.load_component(config.model_client)
+        memory = [Memory.load_component(found) for found in config.memory or ()]
+        agent = cls(
             name=config.name,
-            model_client=ChatCompletionClient.load_component(config.model_client),
+            model_client=model_client,
             tools=[BaseTool.load_component(tool) for tool in config.tools] if config.tools else None,
             workbench=[Workbench.load_component(found) for found in config.workbench] if config.workbench else None,
             handoffs=config.handoffs,
             model_context=ChatCompletionContext.load_component(config.model_context) if config.model_context else None,
-            memory=[Memory.load_component(memory) for memory in config.memory] if config.memory else None,
+            memory=memory or None,
             description=config.description,
             system_message=config.system_message,
             model_client_stream=config.model_client_stream,
@@ -360,6 +359,8 @@ class AssistantAgent(BaseChatAgent, Component[AssistantAgentConfig]):
             output_content_type_format=factory.format_string if factory else None,
             metadata=config.metadata,
         )
+        agent._owned = built_from((config.model_client, model_client), *zip(config.memory or (), memory, strict=True))
+        return agent
 
     @classmethod
     def _from_config_past_version(cls, config: dict[str, Any], version: int) -> Self:

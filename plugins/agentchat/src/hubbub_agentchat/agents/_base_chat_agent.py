@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._ownership import Closeable, close_all
 from hubbub_agentchat.base import ChatAgent, Response, TaskResult
 from hubbub_agentchat.base._usage import UsageTally
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, ModelClientStreamingChunkEvent, TextMessage
@@ -39,6 +40,9 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
     """
 
     component_type: ClassVar[str] = "agent"
+
+    # Set by `_from_config`. Of the class, for agents that do not call this constructor.
+    _owned: Sequence[Closeable] = ()
 
     def __init__(self, name: str, description: str) -> None:
         with trace_create_agent_span(agent_name=name, agent_description=description):
@@ -169,7 +173,13 @@ class BaseChatAgent(ChatAgent, ABC, ComponentBase[BaseModel]):
         BaseState.model_validate(state)
 
     async def close(self) -> None:
-        """Do nothing, for agents that hold nothing."""
+        """Close the model and the memories that the agent has built from its configuration.
+
+        What it was given belongs to the giver, who may have given it to others too, and stays open; so does what a hub
+        shares (`ref:NAME`). An agent that holds something else overrides this.
+        """
+        owned, self._owned = self._owned, ()
+        await close_all(owned)
 
 
 def task_messages(task: str | BaseChatMessage | Sequence[BaseChatMessage] | None) -> list[BaseChatMessage]:

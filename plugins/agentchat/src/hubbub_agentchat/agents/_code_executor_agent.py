@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._ownership import built_from
 from hubbub_agentchat.agents._approval import ApprovalFuncType, ApprovalRequest, ApprovalResponse, ask
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
 from hubbub_agentchat.agents._code_blocks import CodeFences, described, fenced
 from hubbub_agentchat.agents._code_writer import CodeWriter
-from hubbub_agentchat.agents._turn import Turn
+from hubbub_agentchat.agents._turn import Turn, final_response
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from hubbub_agentchat.state import BaseState, CodeExecutorAgentState
@@ -154,11 +155,7 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
         with CancelScope(cancellation_token):
-            async with aclosing(self.on_messages_stream(messages, cancellation_token)) as stream:
-                async for item in stream:
-                    if isinstance(item, Response):
-                        return item
-        raise AssertionError("on_messages_stream ends with a Response")
+            return await final_response(self.on_messages_stream(messages, cancellation_token))
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -256,10 +253,11 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
 
     @classmethod
     def _from_config(cls, config: CodeExecutorAgentConfig) -> Self:
-        return cls(
+        model_client = ChatCompletionClient.load_component(config.model_client) if config.model_client else None
+        agent = cls(
             name=config.name,
             code_executor=CodeExecutor.load_component(config.code_executor),
-            model_client=ChatCompletionClient.load_component(config.model_client) if config.model_client else None,
+            model_client=model_client,
             model_context=ChatCompletionContext.load_component(config.model_context) if config.model_context else None,
             model_client_stream=config.model_client_stream,
             description=config.description,
@@ -267,6 +265,8 @@ class CodeExecutorAgent(BaseChatAgent, Component[CodeExecutorAgentConfig]):
             sources=config.sources,
             supported_languages=config.supported_languages,
         )
+        agent._owned = built_from((config.model_client, model_client))
+        return agent
 
 
 def _check_retries(retries: int, model_client: ChatCompletionClient | None) -> None:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from hubbub_agentchat._cancel_scope import CancelScope
+from hubbub_agentchat._ownership import built_from, close_all
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent, task_messages
-from hubbub_agentchat.agents._turn import Turn, add_to_context
+from hubbub_agentchat.agents._turn import Turn, add_to_context, final_response
 from hubbub_agentchat.base import Response, TaskResult, Team
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -124,11 +125,7 @@ class SocietyOfMindAgent(BaseChatAgent, Component[SocietyOfMindAgentConfig]):
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
         with CancelScope(cancellation_token):
-            async with aclosing(self.on_messages_stream(messages, cancellation_token)) as stream:
-                async for item in stream:
-                    if isinstance(item, Response):
-                        return item
-        raise AssertionError("on_messages_stream ends with a Response")
+            return await final_response(self.on_messages_stream(messages, cancellation_token))
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -231,6 +228,11 @@ class SocietyOfMindAgent(BaseChatAgent, Component[SocietyOfMindAgentConfig]):
         self._team_used = False
         await self._model_context.load_state(loaded.llm_context)
 
+    async def close(self) -> None:
+        """Close the team, and the model that the agent has built from its configuration."""
+        owned, self._owned = self._owned, ()
+        await close_all([self._team, *owned])
+
     def _to_config(self) -> SocietyOfMindAgentConfig:
         return SocietyOfMindAgentConfig(
             name=self.name,
@@ -244,12 +246,15 @@ class SocietyOfMindAgent(BaseChatAgent, Component[SocietyOfMindAgentConfig]):
 
     @classmethod
     def _from_config(cls, config: SocietyOfMindAgentConfig) -> Self:
-        return cls(
+        model_client = ChatCompletionClient.load_component(config.model_client)
+        agent = cls(
             name=config.name,
             team=Team.load_component(config.team),
-            model_client=ChatCompletionClient.load_component(config.model_client),
+            model_client=model_client,
             description=cls.DEFAULT_DESCRIPTION if config.description is None else config.description,
             instruction=cls.DEFAULT_INSTRUCTION if config.instruction is None else config.instruction,
             response_prompt=cls.DEFAULT_RESPONSE_PROMPT if config.response_prompt is None else config.response_prompt,
             model_context=ChatCompletionContext.load_component(config.model_context) if config.model_context else None,
         )
+        agent._owned = built_from((config.model_client, model_client))
+        return agent

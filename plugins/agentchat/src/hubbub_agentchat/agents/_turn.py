@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-from hubbub_agentchat.messages import BaseChatMessage, HandoffMessage
+from hubbub_agentchat.base import Response
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, HandoffMessage
 from hubbub_core import CancellationToken
 from hubbub_core.model_context import ChatCompletionContext, ContextMark
 
@@ -49,6 +51,15 @@ class Turn:
     ) -> None:
         if not self._completed:
             await self._context.rollback(self._mark)
+
+
+async def final_response(stream: AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]) -> Response:
+    """Run a stream of `on_messages_stream` to its end and return the response, for `on_messages`."""
+    async with aclosing(stream) as items:
+        async for item in items:
+            if isinstance(item, Response):
+                return item
+    raise AssertionError("on_messages_stream ends with a Response")
 
 
 async def add_to_context(context: ChatCompletionContext, messages: Sequence[BaseChatMessage]) -> None:

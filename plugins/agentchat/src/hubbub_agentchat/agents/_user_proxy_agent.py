@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import BaseModel
 
-from hubbub_agentchat._blocking_input import call_in_thread
 from hubbub_agentchat._cancel_scope import CancelScope
 from hubbub_agentchat.agents._base_chat_agent import BaseChatAgent
+from hubbub_agentchat.agents._turn import final_response
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -23,6 +23,7 @@ from hubbub_agentchat.messages import (
 )
 from hubbub_agentchat.messages._ids import new_message_id
 from hubbub_core import CancellationToken
+from hubbub_core.blocking import call_in_thread
 from hubbub_core.user_input import InputRequest, user_input
 from hubbub_registry import Component
 
@@ -108,10 +109,7 @@ class UserProxyAgent(BaseChatAgent, Component[UserProxyAgentConfig]):
         return (TextMessage, HandoffMessage)
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        async for item in self.on_messages_stream(messages, cancellation_token):
-            if isinstance(item, Response):
-                return item
-        raise AssertionError("on_messages_stream ends with a Response")
+        return await final_response(self.on_messages_stream(messages, cancellation_token))
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken

@@ -46,3 +46,6 @@ class Team(ABC, TaskRunner, ComponentBase[BaseModel]):
     @abstractmethod
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Replace the state with what `save_state` returned."""
+
+    async def close(self) -> None:
+        """Do nothing, for teams that hold nothing."""

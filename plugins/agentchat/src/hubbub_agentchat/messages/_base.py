@@ -38,21 +38,17 @@ class BaseMessage(BaseModel, ABC):
         return cls.model_validate(data)
 
 
-class BaseChatMessage(BaseMessage, ABC):
-    """Base of the messages that agents send to each other.
-
-    A subclass with a field `type` (a `Literal` of its class name) can be saved and sent through teams that know it by
-    `custom_message_types`.
-    """
+class _SourcedMessage(BaseMessage, ABC):
+    """What chat messages and events say about themselves."""
 
     id: str = Field(default_factory=new_message_id)
     """Unique; the text of a UUID unless given."""
 
     source: str
-    """Name of the agent or user that sent it."""
+    """Name of the agent, user or team that it comes from."""
 
     models_usage: RequestUsage | None = None
-    """Tokens that models used for this message."""
+    """Tokens that models used for it."""
 
     metadata: dict[str, str] = Field(default_factory=dict)
     """Whatever the application wants to remember with it."""
@@ -60,9 +56,13 @@ class BaseChatMessage(BaseMessage, ABC):
     created_at: datetime = Field(default_factory=_now)
     """When it was made, in UTC."""
 
-    @abstractmethod
-    def to_text(self) -> str:
-        """Return the message as text, for the console and for conditions."""
+
+class BaseChatMessage(_SourcedMessage, ABC):
+    """Base of the messages that agents send to each other.
+
+    A subclass with a field `type` (a `Literal` of its class name) can be saved and sent through teams that know it by
+    `custom_message_types`.
+    """
 
     @abstractmethod
     def to_model_text(self) -> str:
@@ -88,24 +88,5 @@ class BaseTextChatMessage(BaseChatMessage, ABC):
         return UserMessage(content=self.content, source=self.source)
 
 
-class BaseAgentEvent(BaseMessage, ABC):
+class BaseAgentEvent(_SourcedMessage, ABC):
     """Base of what agents and teams tell the application while they work. Never sent from agent to agent."""
-
-    id: str = Field(default_factory=new_message_id)
-    """Unique; the text of a UUID unless given."""
-
-    source: str
-    """Name of the agent or team that it happened in."""
-
-    models_usage: RequestUsage | None = None
-    """Tokens that models used for this event."""
-
-    metadata: dict[str, str] = Field(default_factory=dict)
-    """Whatever the application wants to remember with it."""
-
-    created_at: datetime = Field(default_factory=_now)
-    """When it was made, in UTC."""
-
-    @abstractmethod
-    def to_text(self) -> str:
-        """Return the event as text, for the console and for conditions."""

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeAlias, TypeVar, cast
 
-from hubbub_agentchat._blocking_input import call_in_thread
 from hubbub_agentchat.agents import UserProxyAgent
 from hubbub_agentchat.base import Response, TaskResult
 from hubbub_agentchat.messages import (
@@ -21,6 +20,7 @@ from hubbub_agentchat.messages import (
     UserInputRequestedEvent,
 )
 from hubbub_core import CancellationToken
+from hubbub_core.blocking import call_in_thread
 from hubbub_core.models import RequestUsage
 
 SyncInputFunc: TypeAlias = Callable[[str], str]

@@ -6,11 +6,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from hubbub_agentchat._blocking_input import call_in_thread
 from hubbub_agentchat._fifo_lock import FifoLock
 from hubbub_agentchat.agents import ToolApprovalRequest, ToolApprovalResponse
 from hubbub_agentchat.agents._approval import is_async
 from hubbub_core import CancellationToken
+from hubbub_core.blocking import call_in_thread
 
 
 class ConsoleToolApproval:

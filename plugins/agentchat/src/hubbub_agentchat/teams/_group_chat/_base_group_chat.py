@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from pydantic import BaseModel, ValidationError
 
+from hubbub_agentchat._ownership import Closeable, close_all
 from hubbub_agentchat.base import ChatAgent, TaskResult, Team, TerminationCondition
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
@@ -18,7 +19,9 @@ from hubbub_agentchat.messages import (
     StopMessage,
 )
 from hubbub_agentchat.state import TeamState
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import ManagerArguments
 from hubbub_agentchat.teams._group_chat._chat_agent_container import ChatAgentContainer
+from hubbub_agentchat.teams._group_chat._config import GroupChatFields
 from hubbub_agentchat.teams._group_chat._events import (
     GroupChatPause,
     GroupChatReset,
@@ -28,7 +31,7 @@ from hubbub_agentchat.teams._group_chat._events import (
     SerializableException,
 )
 from hubbub_agentchat.teams._group_chat._group_agents import GroupAgents
-from hubbub_agentchat.teams._group_chat._output import OutputItem, OutputQueue
+from hubbub_agentchat.teams._group_chat._output import OutputQueue
 from hubbub_agentchat.teams._group_chat._participants import make_message_factory
 from hubbub_agentchat.teams._group_chat._sequential_routed_agent import SequentialRoutedAgent
 from hubbub_agentchat.teams._group_chat._task_check import checked_task
@@ -102,6 +105,7 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         self._output = OutputQueue(ends_when_idle=runtime is None)
         self._is_running = False
         self._ending: asyncio.Task[None] | None = None
+        self._owned: list[Closeable] = []
 
     @property
     def message_factory(self) -> MessageFactory:
@@ -123,19 +127,12 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
 
     @abstractmethod
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], SequentialRoutedAgent]:
-        """Return what makes the manager; see `BaseGroupChatManager` for the arguments."""
+        """Return what makes the manager.
+
+        It is called by keyword, so a subclass may as well name the arguments that it needs (N-192).
+        """
 
     async def run(
         self,
@@ -346,6 +343,22 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
         finally:
             self._is_running = False
 
+    async def close(self) -> None:
+        """Close the participants, inner teams included, and what the team has built from its configuration.
+
+        Each closes what it holds itself, also when another fails to. A model client, a memory or a runtime that the
+        caller gave to the team or to its agents belongs to the caller, who may have given it to others too, and stays
+        open; so does what a hub shares (`ref:NAME`). The team is not used afterwards.
+
+        Raises:
+            RuntimeError: The team is running.
+            Exception: What closing a part raised.
+        """
+        if self._is_running:
+            raise RuntimeError("The group chat is currently running. It must be stopped before it can be closed.")
+        owned, self._owned = self._owned, []
+        await close_all([*self._participants, *owned])
+
     async def _initialize(self) -> None:
         agents = self._agents
         if agents.registered:
@@ -365,6 +378,16 @@ class BaseGroupChat(Team, ABC, ComponentBase[BaseModel]):
                 max_turns=self._max_turns,
                 message_factory=self._message_factory,
             ),
+        )
+
+    def _common_config(self) -> GroupChatFields:
+        """Return what every team's configuration says; for `_to_config` of subclasses."""
+        return GroupChatFields(
+            name=self._name,
+            description=self._description,
+            participants=[participant.dump_component() for participant in self._participants],
+            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
+            max_turns=self._max_turns,
         )
 
     def _container_factory(self, participant: ChatAgent | Team) -> Callable[[], ChatAgentContainer]:

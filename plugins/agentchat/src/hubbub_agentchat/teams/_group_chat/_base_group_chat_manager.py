@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from hubbub_agentchat._cancel_scope import CancelScope, was_cancelled
 from hubbub_agentchat.base import TerminatedException, TerminationCondition
@@ -16,6 +16,7 @@ from hubbub_agentchat.messages import (
     SelectSpeakerEvent,
     StopMessage,
 )
+from hubbub_agentchat.state import BaseGroupChatManagerState
 from hubbub_agentchat.teams._group_chat._events import (
     GroupChatAgentResponse,
     GroupChatError,
@@ -34,6 +35,26 @@ from hubbub_core import CancellationToken, MessageContext, TopicId, event, rpc
 from hubbub_core.models import RequestUsage
 
 _YOUR_TURN: Final = GroupChatRequestPublish()
+
+
+class ManagerArguments(TypedDict):
+    """What a team makes its manager with; `BaseGroupChatManager` says what each is."""
+
+    name: str
+    group_topic_type: str
+    output_topic_type: str
+    participant_topic_types: list[str]
+    participant_names: list[str]
+    participant_descriptions: list[str]
+    output_message_queue: asyncio.Queue[OutputItem]
+    termination_condition: TerminationCondition | None
+    max_turns: int | None
+    message_factory: MessageFactory
+
+
+class _CommonState(TypedDict):
+    message_thread: list[Mapping[str, Any]]
+    current_turn: int
 
 
 class BaseGroupChatManager(SequentialRoutedAgent, ABC):
@@ -243,13 +264,20 @@ class BaseGroupChatManager(SequentialRoutedAgent, ABC):
         if isinstance(self._output_message_queue, OutputQueue):
             self._output_message_queue.usage.add(self._name, usage)
 
-    def _dump_thread(self) -> list[Mapping[str, Any]]:
-        """Return the thread as data; for `save_state` of subclasses."""
-        return [message.dump() for message in self._message_thread]
+    def _dump_base(self) -> _CommonState:
+        """Return what this class keeps, as data; for `save_state` of subclasses."""
+        thread = [message.dump() for message in self._message_thread]
+        return _CommonState(message_thread=thread, current_turn=self._current_turn)
 
-    def _load_thread(self, dumped: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the thread; for `load_state` of subclasses."""
-        self._message_thread = [self._message_factory.create(data) for data in dumped]
+    def _load_base(self, state: BaseGroupChatManagerState) -> None:
+        """Replace what this class keeps; for `load_state` of subclasses."""
+        self._message_thread = [self._message_factory.create(data) for data in state.message_thread]
+        self._current_turn = state.current_turn
+
+    def _roles(self) -> str:
+        """Return a line on each participant, for prompts: its name and description."""
+        lines = zip(self._participant_names, self._participant_descriptions, strict=True)
+        return "\n".join(" ".join(f"{name}: {description}".split()) for name, description in lines)
 
     async def _transition_to_next_speakers(self, cancellation_token: CancellationToken) -> None:
         selected = await self.select_speaker(self._message_thread)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
-
-from pydantic import BaseModel
+from typing import Any, ClassVar, Self, Unpack
 
 from hubbub_agentchat.base import ChatAgent, Team, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_agentchat.state import RoundRobinManagerState
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
-from hubbub_agentchat.teams._group_chat._output import OutputItem
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager, ManagerArguments
+from hubbub_agentchat.teams._group_chat._config import GroupChatConfig, load_options
 from hubbub_agentchat.teams._group_chat._participants import load_participants
 from hubbub_core import AgentRuntime
-from hubbub_registry import Component, ComponentModel
+from hubbub_registry import Component
 
 
 class RoundRobinGroupChatManager(BaseGroupChatManager):
@@ -38,27 +35,20 @@ class RoundRobinGroupChatManager(BaseGroupChatManager):
 
     async def save_state(self) -> Mapping[str, Any]:
         state = RoundRobinManagerState(
-            message_thread=self._dump_thread(),
-            current_turn=self._current_turn,
+            **self._dump_base(),
             next_speaker_index=self._next_speaker_index,
         )
         return state.model_dump()
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         loaded = RoundRobinManagerState.model_validate(state)
-        self._load_thread(loaded.message_thread)
-        self._current_turn = loaded.current_turn
+        self._load_base(loaded)
         self._next_speaker_index = loaded.next_speaker_index % len(self._participant_names)
 
 
-class RoundRobinGroupChatConfig(BaseModel):
+class RoundRobinGroupChatConfig(GroupChatConfig):
     """Configuration of `RoundRobinGroupChat`."""
 
-    name: str | None = None
-    description: str | None = None
-    participants: list[ComponentModel]
-    termination_condition: ComponentModel | None = None
-    max_turns: int | None = None
     emit_team_events: bool = False
 
 
@@ -114,53 +104,14 @@ class RoundRobinGroupChat(BaseGroupChat, Component[RoundRobinGroupChatConfig]):
         )
 
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], RoundRobinGroupChatManager]:
-        return lambda: RoundRobinGroupChatManager(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            self._emit_team_events,
-        )
+        return lambda: RoundRobinGroupChatManager(**arguments, emit_team_events=self._emit_team_events)
 
     def _to_config(self) -> RoundRobinGroupChatConfig:
-        return RoundRobinGroupChatConfig(
-            name=self._name,
-            description=self._description,
-            participants=[participant.dump_component() for participant in self._participants],
-            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
-            max_turns=self._max_turns,
-            emit_team_events=self._emit_team_events,
-        )
+        return RoundRobinGroupChatConfig(**self._common_config(), emit_team_events=self._emit_team_events)
 
     @classmethod
     def _from_config(cls, config: RoundRobinGroupChatConfig) -> Self:
-        return cls(
-            participants=load_participants(config.participants),
-            name=config.name,
-            description=config.description,
-            termination_condition=(
-                TerminationCondition.load_component(config.termination_condition)
-                if config.termination_condition
-                else None
-            ),
-            max_turns=config.max_turns,
-            emit_team_events=config.emit_team_events,
-        )
+        participants = load_participants(config.participants)
+        return cls(participants, **load_options(config), emit_team_events=config.emit_team_events)

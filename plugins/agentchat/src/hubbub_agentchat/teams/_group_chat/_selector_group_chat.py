@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, Unpack
 
-from pydantic import BaseModel
-
+from hubbub_agentchat._ownership import built_from
 from hubbub_agentchat.base import ChatAgent, Team, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
-from hubbub_agentchat.teams._group_chat._output import OutputItem
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import ManagerArguments
+from hubbub_agentchat.teams._group_chat._config import ModelLedGroupChatConfig, load_options
 from hubbub_agentchat.teams._group_chat._participants import load_participants
 from hubbub_agentchat.teams._group_chat._selector_manager import (
     CandidateFunc,
@@ -33,15 +32,9 @@ Read the above conversation. Then select the next role from {participants} to pl
 """
 
 
-class SelectorGroupChatConfig(BaseModel):
+class SelectorGroupChatConfig(ModelLedGroupChatConfig):
     """Configuration of `SelectorGroupChat`."""
 
-    name: str | None = None
-    description: str | None = None
-    participants: list[ComponentModel]
-    model_client: ComponentModel
-    termination_condition: ComponentModel | None = None
-    max_turns: int | None = None
     selector_prompt: str = DEFAULT_SELECTOR_PROMPT
     allow_repeated_speaker: bool = False
     max_selector_attempts: int = 3
@@ -132,48 +125,25 @@ class SelectorGroupChat(BaseGroupChat, Component[SelectorGroupChatConfig]):
         self._model_context = model_context
 
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], SelectorGroupChatManager]:
         return lambda: SelectorGroupChatManager(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            self._model_client,
-            self._selector_prompt,
-            self._allow_repeated_speaker,
-            self._selector_func,
-            self._max_selector_attempts,
-            self._candidate_func,
-            self._emit_team_events,
-            self._model_context or UnboundedChatCompletionContext(),
-            self._model_client_streaming,
+            **arguments,
+            model_client=self._model_client,
+            selector_prompt=self._selector_prompt,
+            allow_repeated_speaker=self._allow_repeated_speaker,
+            selector_func=self._selector_func,
+            max_selector_attempts=self._max_selector_attempts,
+            candidate_func=self._candidate_func,
+            emit_team_events=self._emit_team_events,
+            model_context=self._model_context or UnboundedChatCompletionContext(),
+            model_client_streaming=self._model_client_streaming,
         )
 
     def _to_config(self) -> SelectorGroupChatConfig:
         return SelectorGroupChatConfig(
-            name=self._name,
-            description=self._description,
-            participants=[participant.dump_component() for participant in self._participants],
+            **self._common_config(),
             model_client=self._model_client.dump_component(),
-            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
-            max_turns=self._max_turns,
             selector_prompt=self._selector_prompt,
             allow_repeated_speaker=self._allow_repeated_speaker,
             max_selector_attempts=self._max_selector_attempts,
@@ -184,14 +154,11 @@ class SelectorGroupChat(BaseGroupChat, Component[SelectorGroupChatConfig]):
 
     @classmethod
     def _from_config(cls, config: SelectorGroupChatConfig) -> Self:
-        condition = config.termination_condition
-        return cls(
-            participants=load_participants(config.participants),
-            model_client=ChatCompletionClient.load_component(config.model_client),
-            name=config.name,
-            description=config.description,
-            termination_condition=TerminationCondition.load_component(condition) if condition else None,
-            max_turns=config.max_turns,
+        model_client = ChatCompletionClient.load_component(config.model_client)
+        team = cls(
+            load_participants(config.participants),
+            model_client,
+            **load_options(config),
             selector_prompt=config.selector_prompt,
             allow_repeated_speaker=config.allow_repeated_speaker,
             max_selector_attempts=config.max_selector_attempts,
@@ -199,3 +166,5 @@ class SelectorGroupChat(BaseGroupChat, Component[SelectorGroupChatConfig]):
             model_client_streaming=config.model_client_streaming,
             model_context=ChatCompletionContext.load_component(config.model_context) if config.model_context else None,
         )
+        team._owned = built_from((config.model_client, model_client))
+        return team

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from hubbub_agentchat import TRACE_LOGGER_NAME
-from hubbub_agentchat.base import TerminationCondition
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
     HandoffMessage,
-    MessageFactory,
     ModelClientStreamingChunkEvent,
 )
 from hubbub_agentchat.messages._events import SelectorEvent
 from hubbub_agentchat.state import SelectorManagerState
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
-from hubbub_agentchat.teams._group_chat._output import OutputItem
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager, ManagerArguments
 from hubbub_core.exchange import message_text
 from hubbub_core.model_context import ChatCompletionContext
 from hubbub_core.models import (
@@ -51,16 +47,7 @@ class SelectorGroupChatManager(BaseGroupChatManager):
 
     def __init__(
         self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        *,
         model_client: ChatCompletionClient,
         selector_prompt: str,
         allow_repeated_speaker: bool,
@@ -70,20 +57,9 @@ class SelectorGroupChatManager(BaseGroupChatManager):
         emit_team_events: bool,
         model_context: ChatCompletionContext,
         model_client_streaming: bool = False,
+        **arguments: Unpack[ManagerArguments],
     ) -> None:
-        super().__init__(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            emit_team_events,
-        )
+        super().__init__(**arguments, emit_team_events=emit_team_events)
         self._model_client = model_client
         self._selector_prompt = selector_prompt
         self._allow_repeated_speaker = allow_repeated_speaker
@@ -104,16 +80,14 @@ class SelectorGroupChatManager(BaseGroupChatManager):
 
     async def save_state(self) -> Mapping[str, Any]:
         state = SelectorManagerState(
-            message_thread=self._dump_thread(),
-            current_turn=self._current_turn,
+            **self._dump_base(),
             previous_speaker=self._previous_speaker,
         )
         return state.model_dump()
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         loaded = SelectorManagerState.model_validate(state)
-        self._load_thread(loaded.message_thread)
-        self._current_turn = loaded.current_turn
+        self._load_base(loaded)
         self._previous_speaker = loaded.previous_speaker
         await self._model_context.clear()
         await self._remember(self._message_thread)
@@ -227,10 +201,6 @@ class SelectorGroupChatManager(BaseGroupChatManager):
         if self._model_client_streaming and self._emit_team_events:
             self._output_message_queue.put_nowait(SelectorEvent(content=reply.content, source=self._name))
         return reply.content
-
-    def _roles(self) -> str:
-        lines = zip(self._participant_names, self._participant_descriptions, strict=True)
-        return "\n".join(" ".join(f"{name}: {description}".split()) for name, description in lines)
 
     async def _history(self) -> str:
         return "\n\n".join(_entry(message) for message in await self._model_context.get_messages())

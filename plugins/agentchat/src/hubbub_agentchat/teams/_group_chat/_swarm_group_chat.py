@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
-
-from pydantic import BaseModel
+from typing import Any, ClassVar, Self, Unpack
 
 from hubbub_agentchat.base import ChatAgent, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, HandoffMessage, MessageFactory
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, HandoffMessage
 from hubbub_agentchat.state import SwarmManagerState
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
-from hubbub_agentchat.teams._group_chat._output import OutputItem
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager, ManagerArguments
+from hubbub_agentchat.teams._group_chat._config import GroupChatConfig, load_options
 from hubbub_agentchat.teams._group_chat._participants import load_agents, require_agents
 from hubbub_core import AgentRuntime
-from hubbub_registry import Component, ComponentModel
+from hubbub_registry import Component
 
 
 class SwarmGroupChatManager(BaseGroupChatManager):
@@ -70,16 +67,14 @@ class SwarmGroupChatManager(BaseGroupChatManager):
 
     async def save_state(self) -> Mapping[str, Any]:
         state = SwarmManagerState(
-            message_thread=self._dump_thread(),
-            current_turn=self._current_turn,
+            **self._dump_base(),
             current_speaker=self._current_speaker,
         )
         return state.model_dump()
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         loaded = SwarmManagerState.model_validate(state)
-        self._load_thread(loaded.message_thread)
-        self._current_turn = loaded.current_turn
+        self._load_base(loaded)
         self._speaker = loaded.current_speaker or None
         self._handed_to = _latest_target(self._message_thread)
 
@@ -92,14 +87,9 @@ def _latest_target(messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> str 
     return None
 
 
-class SwarmConfig(BaseModel):
+class SwarmConfig(GroupChatConfig):
     """Configuration of `Swarm`."""
 
-    name: str | None = None
-    description: str | None = None
-    participants: list[ComponentModel]
-    termination_condition: ComponentModel | None = None
-    max_turns: int | None = None
     emit_team_events: bool = False
 
 
@@ -164,50 +154,14 @@ class Swarm(BaseGroupChat, Component[SwarmConfig]):
             )
 
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], SwarmGroupChatManager]:
-        return lambda: SwarmGroupChatManager(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            self._emit_team_events,
-        )
+        return lambda: SwarmGroupChatManager(**arguments, emit_team_events=self._emit_team_events)
 
     def _to_config(self) -> SwarmConfig:
-        return SwarmConfig(
-            name=self._name,
-            description=self._description,
-            participants=[participant.dump_component() for participant in self._participants],
-            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
-            max_turns=self._max_turns,
-            emit_team_events=self._emit_team_events,
-        )
+        return SwarmConfig(**self._common_config(), emit_team_events=self._emit_team_events)
 
     @classmethod
     def _from_config(cls, config: SwarmConfig) -> Self:
-        condition = config.termination_condition
-        return cls(
-            participants=load_agents(config.participants),
-            name=config.name,
-            description=config.description,
-            termination_condition=TerminationCondition.load_component(condition) if condition else None,
-            max_turns=config.max_turns,
-            emit_team_events=config.emit_team_events,
-        )
+        participants = load_agents(config.participants)
+        return cls(participants, **load_options(config), emit_team_events=config.emit_team_events)

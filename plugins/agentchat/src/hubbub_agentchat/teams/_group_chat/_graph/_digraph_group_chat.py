@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
-
-from pydantic import BaseModel
+from typing import Any, ClassVar, Self, Unpack
 
 from hubbub_agentchat import TRACE_LOGGER_NAME
 from hubbub_agentchat.base import ChatAgent, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StopMessage
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage
 from hubbub_agentchat.state import BaseGroupChatManagerState
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager, ManagerArguments
+from hubbub_agentchat.teams._group_chat._config import GroupChatConfig, load_options
 from hubbub_agentchat.teams._group_chat._events import GroupChatStart, SerializableException
 from hubbub_agentchat.teams._group_chat._graph._digraph import DiGraph
 from hubbub_agentchat.teams._group_chat._graph._graph_execution import GraphExecution, GraphExecutionState
-from hubbub_agentchat.teams._group_chat._output import OutputItem
 from hubbub_agentchat.teams._group_chat._participants import load_agents, require_agents
 from hubbub_core import AgentRuntime, CancellationToken
-from hubbub_registry import Component, ComponentModel
+from hubbub_registry import Component
 
 _TRACE = logging.getLogger(TRACE_LOGGER_NAME)
 
@@ -29,40 +26,16 @@ _TRACE = logging.getLogger(TRACE_LOGGER_NAME)
 class GraphFlowManager(BaseGroupChatManager):
     """Selects whom the edges of the graph have made ready."""
 
-    def __init__(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
-        graph: DiGraph,
-    ) -> None:
-        super().__init__(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-        )
+    def __init__(self, graph: DiGraph, **arguments: Unpack[ManagerArguments]) -> None:
+        super().__init__(**arguments)
         graph.graph_validate()
         for node in graph.nodes:
-            if node not in participant_names:
+            if node not in self._participant_names:
                 raise ValueError(
-                    f"Node {node!r} of the graph is not one of the participants {participant_names}. "
+                    f"Node {node!r} of the graph is not one of the participants {self._participant_names}. "
                     "Pass the agents of all nodes, as DiGraphBuilder.get_participants() returns them."
                 )
-        if graph.get_has_cycles() and termination_condition is None and max_turns is None:
+        if graph.get_has_cycles() and self._termination_condition is None and self._max_turns is None:
             raise ValueError("A termination condition is required for cyclic graphs without a maximum turn limit.")
         self._execution = GraphExecution(graph)
 
@@ -106,27 +79,17 @@ class GraphFlowManager(BaseGroupChatManager):
         self._execution.restart()
 
     async def save_state(self) -> Mapping[str, Any]:
-        return {
-            "message_thread": self._dump_thread(),
-            "current_turn": self._current_turn,
-            **self._execution.dump().model_dump(),
-        }
+        return {**self._dump_base(), **self._execution.dump().model_dump()}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         loaded = BaseGroupChatManagerState.model_validate(state)
         self._execution.load(GraphExecutionState.model_validate(state))
-        self._load_thread(loaded.message_thread)
-        self._current_turn = loaded.current_turn
+        self._load_base(loaded)
 
 
-class GraphFlowConfig(BaseModel):
+class GraphFlowConfig(GroupChatConfig):
     """Configuration of `GraphFlow`."""
 
-    name: str | None = None
-    description: str | None = None
-    participants: list[ComponentModel]
-    termination_condition: ComponentModel | None = None
-    max_turns: int | None = None
     graph: DiGraph
 
 
@@ -191,31 +154,9 @@ class GraphFlow(BaseGroupChat, Component[GraphFlowConfig]):
         self._graph = graph
 
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], GraphFlowManager]:
-        return lambda: GraphFlowManager(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            self._graph,
-        )
+        return lambda: GraphFlowManager(self._graph, **arguments)
 
     def _to_config(self) -> GraphFlowConfig:
         for name, node in self._graph.nodes.items():
@@ -227,23 +168,8 @@ class GraphFlow(BaseGroupChat, Component[GraphFlowConfig]):
                         name,
                         edge.target,
                     )
-        return GraphFlowConfig(
-            name=self._name,
-            description=self._description,
-            participants=[participant.dump_component() for participant in self._participants],
-            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
-            max_turns=self._max_turns,
-            graph=self._graph,
-        )
+        return GraphFlowConfig(**self._common_config(), graph=self._graph)
 
     @classmethod
     def _from_config(cls, config: GraphFlowConfig) -> Self:
-        condition = config.termination_condition
-        return cls(
-            participants=load_agents(config.participants),
-            graph=config.graph,
-            name=config.name,
-            description=config.description,
-            termination_condition=TerminationCondition.load_component(condition) if condition else None,
-            max_turns=config.max_turns,
-        )
+        return cls(load_agents(config.participants), config.graph, **load_options(config))

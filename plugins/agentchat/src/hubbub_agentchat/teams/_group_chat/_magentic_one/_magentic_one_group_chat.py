@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Self
+from typing import ClassVar, Self, Unpack
 
-from pydantic import BaseModel
-
+from hubbub_agentchat._ownership import built_from
 from hubbub_agentchat.base import ChatAgent, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from hubbub_agentchat.teams._group_chat._base_group_chat import BaseGroupChat
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import ManagerArguments
+from hubbub_agentchat.teams._group_chat._config import ModelLedGroupChatConfig, load_options
 from hubbub_agentchat.teams._group_chat._magentic_one._magentic_one_orchestrator import MagenticOneOrchestrator
 from hubbub_agentchat.teams._group_chat._magentic_one._prompts import ORCHESTRATOR_FINAL_ANSWER_PROMPT
-from hubbub_agentchat.teams._group_chat._output import OutputItem
 from hubbub_agentchat.teams._group_chat._participants import load_agents, require_agents
 from hubbub_core import AgentRuntime
 from hubbub_core.models import ChatCompletionClient
-from hubbub_registry import Component, ComponentModel
+from hubbub_registry import Component
 
 
-class MagenticOneGroupChatConfig(BaseModel):
+class MagenticOneGroupChatConfig(ModelLedGroupChatConfig):
     """Configuration of `MagenticOneGroupChat`."""
 
-    name: str | None = None
-    description: str | None = None
-    participants: list[ComponentModel]
-    model_client: ComponentModel
-    termination_condition: ComponentModel | None = None
-    max_turns: int | None = None
     max_stalls: int
     final_answer_prompt: str
     emit_team_events: bool = False
@@ -103,43 +96,20 @@ class MagenticOneGroupChat(BaseGroupChat, Component[MagenticOneGroupChatConfig])
         self._final_answer_prompt = final_answer_prompt
 
     def _create_group_chat_manager_factory(
-        self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        self, **arguments: Unpack[ManagerArguments]
     ) -> Callable[[], MagenticOneOrchestrator]:
         return lambda: MagenticOneOrchestrator(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            max_turns,
-            message_factory,
-            self._model_client,
-            self._max_stalls,
-            self._final_answer_prompt,
-            self._emit_team_events,
+            **arguments,
+            model_client=self._model_client,
+            max_stalls=self._max_stalls,
+            final_answer_prompt=self._final_answer_prompt,
+            emit_team_events=self._emit_team_events,
         )
 
     def _to_config(self) -> MagenticOneGroupChatConfig:
         return MagenticOneGroupChatConfig(
-            name=self._name,
-            description=self._description,
-            participants=[participant.dump_component() for participant in self._participants],
+            **self._common_config(),
             model_client=self._model_client.dump_component(),
-            termination_condition=self._termination_condition.dump_component() if self._termination_condition else None,
-            max_turns=self._max_turns,
             max_stalls=self._max_stalls,
             final_answer_prompt=self._final_answer_prompt,
             emit_team_events=self._emit_team_events,
@@ -147,15 +117,14 @@ class MagenticOneGroupChat(BaseGroupChat, Component[MagenticOneGroupChatConfig])
 
     @classmethod
     def _from_config(cls, config: MagenticOneGroupChatConfig) -> Self:
-        condition = config.termination_condition
-        return cls(
-            participants=load_agents(config.participants),
-            model_client=ChatCompletionClient.load_component(config.model_client),
-            name=config.name,
-            description=config.description,
-            termination_condition=TerminationCondition.load_component(condition) if condition else None,
-            max_turns=config.max_turns,
+        model_client = ChatCompletionClient.load_component(config.model_client)
+        team = cls(
+            load_agents(config.participants),
+            model_client,
+            **load_options(config),
             max_stalls=config.max_stalls,
             final_answer_prompt=config.final_answer_prompt,
             emit_team_events=config.emit_team_events,
         )
+        team._owned = built_from((config.model_client, model_client))
+        return team

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from pydantic import BaseModel
 
 from hubbub_agentchat import TRACE_LOGGER_NAME
-from hubbub_agentchat.base import Response, TerminationCondition
-from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StopMessage, TextMessage
+from hubbub_agentchat.base import Response
+from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage, TextMessage
 from hubbub_agentchat.state import MagenticOneOrchestratorState
-from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
+from hubbub_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager, ManagerArguments
 from hubbub_agentchat.teams._group_chat._events import (
     GroupChatAgentResponse,
     GroupChatReset,
@@ -30,7 +29,6 @@ from hubbub_agentchat.teams._group_chat._magentic_one._prompts import (
     ORCHESTRATOR_TASK_LEDGER_PLAN_PROMPT,
     ORCHESTRATOR_TASK_LEDGER_PLAN_UPDATE_PROMPT,
 )
-from hubbub_agentchat.teams._group_chat._output import OutputItem
 from hubbub_agentchat.utils import remove_images
 from hubbub_core import AgentId, CancellationToken, MessageContext, TopicId, event
 from hubbub_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, UserMessage
@@ -53,40 +51,20 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
 
     def __init__(
         self,
-        name: str,
-        group_topic_type: str,
-        output_topic_type: str,
-        participant_topic_types: list[str],
-        participant_names: list[str],
-        participant_descriptions: list[str],
-        output_message_queue: asyncio.Queue[OutputItem],
-        termination_condition: TerminationCondition | None,
-        max_turns: int | None,
-        message_factory: MessageFactory,
+        *,
         model_client: ChatCompletionClient,
         max_stalls: int,
         final_answer_prompt: str,
         emit_team_events: bool,
+        **arguments: Unpack[ManagerArguments],
     ) -> None:
-        super().__init__(
-            name,
-            group_topic_type,
-            output_topic_type,
-            participant_topic_types,
-            participant_names,
-            participant_descriptions,
-            output_message_queue,
-            termination_condition,
-            None,  # the limit is one of rounds here, and ends in a final answer
-            message_factory,
-            emit_team_events,
-        )
-        self._max_rounds = max_turns
+        # The limit is one of rounds here, and ends in a final answer.
+        self._max_rounds, arguments["max_turns"] = arguments["max_turns"], None
+        super().__init__(**arguments, emit_team_events=emit_team_events)
         self._model_client = model_client
         self._max_stalls = max_stalls
         self._final_answer_prompt = final_answer_prompt
-        lines = zip(participant_names, participant_descriptions, strict=True)
-        self._team = "\n".join(" ".join(f"{name}: {description}".split()) for name, description in lines)
+        self._team = self._roles()
         self._task = self._facts = self._plan = ""
         self._n_rounds = self._n_stalls = 0
 
@@ -274,8 +252,7 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
 
     async def save_state(self) -> Mapping[str, Any]:
         state = MagenticOneOrchestratorState(
-            message_thread=self._dump_thread(),
-            current_turn=self._current_turn,
+            **self._dump_base(),
             task=self._task,
             facts=self._facts,
             plan=self._plan,
@@ -286,8 +263,7 @@ class MagenticOneOrchestrator(BaseGroupChatManager):
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         loaded = MagenticOneOrchestratorState.model_validate(state)
-        self._load_thread(loaded.message_thread)
-        self._current_turn = loaded.current_turn
+        self._load_base(loaded)
         self._task = loaded.task
         self._facts = loaded.facts
         self._plan = loaded.plan
