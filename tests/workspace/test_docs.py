@@ -51,3 +51,16 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")) if "://" not in link]
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_table_of_versions_is_that_of_the_pins() -> None:
+    root = DOCS[0].parents[1]
+    pins = [root / "pyproject.toml", root / "scripts/pins/newest.txt", root / "scripts/pins/oldest.txt"]
+    texts = [path.read_text(encoding="utf-8") for path in pins]
+    table = (root / "docs" / "frameworks.md").read_text(encoding="utf-8").split("## Versions")[1]
+    rows = re.findall(r"^\| ([a-z-]+) \| ([\d.]*) \| ([\d.]*) ?\| ([\d.]*) \|$", table, re.MULTILINE)
+
+    assert len(rows) == 7
+    for name, *versions in rows:
+        pinned = [re.search(rf'^[ "]*{name}==([\d.]+)', text, re.MULTILINE) for text in texts]
+        assert versions == [found.group(1) if found else "" for found in pinned], name
