@@ -69,6 +69,26 @@ class Relay(core.RoutedAgent):
             await self.publish_message(Message(message.number - 1), core.TopicId(self.to, "x"))
 
 
+class Nest(core.RoutedAgent):
+    """Sends on, as often as the message's number says: to two agents in turn, or else to a new agent each time."""
+
+    def __init__(self, recipients: tuple[core.AgentId, ...]) -> None:
+        super().__init__("nest")
+        self.recipients = recipients
+
+    @core.message_handler
+    async def on_number(self, message: Message, ctx: core.MessageContext) -> Message:
+        left = message.number
+        if left > 0:
+            recipient = self.recipients[left % 2] if self.recipients else core.AgentId("nest", str(left))
+            return await self.send_message(Message(left - 1, message.text), recipient)  # type: ignore[no-any-return] # a reply may be anything
+        if message.text == "collect":
+            begun = time.thread_time()
+            gc.collect()
+            return Message(0, str(time.thread_time() - begun))
+        return message
+
+
 async def measure(name: str, count: int, body: Callable[[], Awaitable[object]], repetitions: int = 5) -> None:
     """Note the time of one of the `count` things that `body` does."""
     times = []
@@ -125,6 +145,43 @@ async def send(scale: float) -> None:
     await measure("send, agent to agent", count, lambda: runtime.send_message(Message(count), forward))
     await measure("send, 100 kB", count // 10, lambda: one_after_another(large, count // 10))
     await runtime.stop()
+
+
+async def nested(scale: float) -> None:
+    """Agents that wait for agents: the longest time for which the loop runs nothing else, the collector's included.
+
+    That is by the clock, the best of three, as other work on the machine lengthens it; and it depends on how deep the
+    agents were when the garbage collector chose to look at everything. So the worst that it can do is measured too, in
+    processor time.
+    """
+
+    async def watch(pauses: list[float]) -> None:
+        beat = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            pauses.append(now - beat)
+            beat = now
+
+    two = (core.AgentId("nest", "ping"), core.AgentId("nest", "pong"))
+    for shape, recipients in (("2 agents", two), ("new agents", ())):
+        longest, collections = [], []
+        for text in ("", "collect") * 3:
+            runtime = core.SingleThreadedAgentRuntime()
+            await Nest.register(runtime, "nest", lambda recipients=recipients: Nest(recipients))  # type: ignore[misc] # a lambda's default has no inferred type
+            runtime.start()
+            pauses: list[float] = []
+            gc.collect()
+            watching = asyncio.create_task(watch(pauses))
+            reply = await runtime.send_message(Message(10_000, text), core.AgentId("nest", "first"))
+            watching.cancel()
+            await runtime.stop()
+            if text:
+                collections.append(float(reply.text) * 1e3)
+            else:
+                longest.append(max(pauses) * 1e3)
+        results[f"10,000 nested sends, {shape}: longest pause of the loop, ms"] = min(longest)
+        results[f"10,000 nested sends, {shape}: collection at the deepest, ms"] = min(collections)
 
 
 async def telemetry(scale: float) -> None:
@@ -286,7 +343,7 @@ async def token(scale: float) -> None:
     await runtime.stop()
 
 
-GROUPS = (send, telemetry, publish, conversation, agents, subscriptions, topics, token)
+GROUPS = (send, nested, telemetry, publish, conversation, agents, subscriptions, topics, token)
 
 if __name__ == "__main__":
     asyncio.run({group.__name__: group for group in GROUPS}[sys.argv[3]](float(sys.argv[2])))

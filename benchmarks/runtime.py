@@ -27,7 +27,18 @@ from pathlib import Path
 PEER = "autogen-core==0.7.5"
 TELEMETRY = "opentelemetry-sdk"
 OURS, THEIRS = "hubbub_core", "autogen_core"
-GROUPS = ("import", "send", "telemetry", "publish", "conversation", "agents", "subscriptions", "topics", "token")
+GROUPS = (
+    "import",
+    "send",
+    "nested",
+    "telemetry",
+    "publish",
+    "conversation",
+    "agents",
+    "subscriptions",
+    "topics",
+    "token",
+)
 WORKLOADS = Path(__file__).with_name("_runtime_workloads.py")
 
 # What a program needs to deliver its first message, and that message; json is imported when it is over.
@@ -141,6 +152,8 @@ TARGETS = (
     times("send, 100 kB", 100),
     Target("100 kB by 16 bytes, ours", lambda f: f.ours("send, 100 kB") / f.ours(SENT), 1.1, at_most=True),
     Target("traced send by their idle send", lambda f: f.ours(TRACED) / f.theirs(SENT), 1 / 2, 1 / 3, at_most=True),
+    below("10,000 nested sends, 2 agents: longest pause of the loop, ms", 50, 25),
+    below("10,000 nested sends, new agents: longest pause of the loop, ms", 50, 35),
     times("publish to 1,000, per delivery", 7, 25),
     times("ping-pong, publish", 10, 30),
     times("chain of 1,000 publishers", 10, 30),

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from . import _event_log as event_log
 from ._constants import ROOT_LOGGER_NAME
-from ._envelope import DirectMessage, Envelope
-from ._first_step import resume
+from ._direct_message import DirectMessage
+from ._envelope import Envelope
 from ._intervention_chain import INTERVENING, InterventionChain
 from ._message_handler_context import CURRENT_AGENT
 from .exceptions import MessageDroppedException
@@ -18,22 +18,15 @@ logger: Final = logging.getLogger(ROOT_LOGGER_NAME)
 
 
 async def admit(envelope: Envelope, interventions: InterventionChain, task: asyncio.Task[Any]) -> bool:
-    """Pass a message through the interventions in the current task, which `envelope.cancel()` cancels while they wait.
+    """Pass a message through the interventions in the current task, which `envelope.call_off()` cancels.
 
     Return whether it is to be delivered; its sender has been told if not. Raises only what ends the program.
     """
     CURRENT_AGENT.set(None)
     token = INTERVENING.set(True)
-    passing = _pass(envelope, interventions)
+    envelope.add_task(task)
     try:
-        try:
-            awaited = passing.send(None)
-        except StopIteration:
-            pass
-        else:
-            # Now that it waits, `envelope.cancel()` can reach it.
-            envelope.add_task(task)
-            await resume(passing, awaited)
+        await _pass(envelope, interventions)
     except GeneratorExit:
         raise
     except BaseException as exc:
@@ -44,7 +37,7 @@ async def admit(envelope: Envelope, interventions: InterventionChain, task: asyn
     else:
         return not envelope.cancelled
     finally:
-        envelope.tasks = ()
+        envelope.forget_tasks()
         INTERVENING.reset(token)
     return False
 

@@ -132,16 +132,17 @@ class BaseAgent(ABC, Agent):
             CantHandleException: The agent cannot handle this message.
         """
 
-    async def send_message(
+    # Not `async def` for the same reason: what it hands on is to be awaited as it is.
+    def send_message(
         self,
         message: Any,
         recipient: AgentId,
         *,
         cancellation_token: CancellationToken | None = None,
         message_id: str | None = None,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Send a message to an agent, this one included, and return its reply; see `AgentRuntime.send_message`."""
-        return await self.runtime.send_message(
+        return self.runtime.send_message(
             message,
             recipient,
             sender=self.id,

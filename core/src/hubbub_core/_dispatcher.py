@@ -23,29 +23,43 @@ from . import _event_log as event_log
 from ._admission import admit
 from ._agent import Agent
 from ._agent_id import AgentId
-from ._envelope import Broadcast, DirectMessage, Envelope
-from ._first_step import as_coroutine, resume
+from ._books import Books
+from ._direct_message import DirectMessage
+from ._envelope import Broadcast, Envelope
+from ._first_step import Begun, Yielded
 from ._hosted_agents import HostedAgents
 from ._intervention_chain import INTERVENING, InterventionChain
 from ._message_context import MessageContext
 from ._message_handler_context import CURRENT_AGENT
-from ._observers import notify_finished, notify_started
+from ._observers import notify_started
+from ._routed_agent import Handler, begin_handling
 from ._standby import Standby
 from ._subscription_index import SubscriptionIndex
 from ._unhandled_errors import UnhandledErrors
-from ._waiters import Waiters
-from .exceptions import MessageDroppedException, UndeliverableException
+from .exceptions import MessageDroppedException
 from .observe import DeliveryObserver
 
 _BURST: Final = 64
 """Deliveries after which a pump lets the event loop run."""
 
 
+Waiting = tuple[
+    Coroutine[Any, Any, Any],
+    Any,
+    Handler | None,
+    Envelope,
+    AgentId,
+    tuple[DeliveryObserver, ...],
+    asyncio.Task[Any],
+]
+"""A handler that has made its first step, what that has yielded, and what it takes to end its delivery."""
+
+
 class Dispatcher:
     """The queue of a runtime and the tasks that work on it.
 
-    Invariants: `_pump` is the one task that takes from the queue, or None; while messages are queued and the dispatcher
-    runs there is one. `_outstanding` counts messages submitted and not yet finished, queued ones included.
+    Invariant: `_pump` is the one task that takes from the queue, or None; while messages are queued and the dispatcher
+    runs there is one.
     """
 
     def __init__(
@@ -58,23 +72,19 @@ class Dispatcher:
         self._agents = agents
         self._subscriptions = subscriptions
         self._interventions = interventions
-        self._errors = errors
+        self._books = Books(errors, self.stop)
         self.observers: tuple[DeliveryObserver, ...] = ()
         self._queue: deque[Envelope] = deque()
         self._pump: asyncio.Task[None] | None = None
         # Handlers with a task of their own. The event loop itself keeps tasks by weak references only.
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._outstanding = 0
         self.running = False
         self._context = copy_context()
         """What every handler's context is a copy of."""
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where it was started last."""
         self._standby: Standby | None = None
         self._burst = 0
-        # Woken when the last outstanding message is finished or the dispatcher stops,
-        self._idle_waiters = Waiters()
-        # and these also after every finished message, or when one arrives while the dispatcher does not run.
-        self._change_waiters = Waiters()
 
     @property
     def queued(self) -> int:
@@ -84,14 +94,14 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """Whether nothing is queued and no handler runs."""
-        return self._outstanding == 0
+        return self._books.outstanding == 0
 
     def start(self) -> None:
         """Begin to deliver, in copies of the caller's context."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
+        if self.loop is not loop:
             self._forget_loop()
-            self._loop = loop
+            self.loop = loop
             self._standby = Standby(loop)
         assert self._standby is not None
         self._take_context()
@@ -113,22 +123,25 @@ class Dispatcher:
                 # Some of its recipients have it already: a message that is being delivered is delivered to all.
                 self._spawn_rest(envelope)
             else:
-                self._discard(envelope)
-        self._idle_waiters.wake()
-        self._change_waiters.wake()
+                self._books.discard(envelope)
+        self._books.idle_waiters.wake()
+        self._books.change_waiters.wake()
 
     async def wait_until_idle(self) -> None:
         """Wait until nothing is queued and no handler runs, or the dispatcher is stopped."""
-        while self._outstanding and self.running:
-            await self._idle_waiters.wait()
+        while self._books.outstanding and self.running:
+            await self._books.idle_waiters.wait()
 
     async def wait_for_change(self, timeout: float | None = None) -> None:
-        """Wait until a message is finished or the dispatcher stops; at most `timeout` seconds."""
-        await self._change_waiters.wait(timeout)
+        """Wait until a message is finished, the dispatcher stops, or a message comes to one that is stopped.
+
+        At most `timeout` seconds.
+        """
+        await self._books.change_waiters.wait(timeout)
 
     def submit(self, envelope: Envelope) -> None:
         """Take a message. Its delivery begins after that of all messages taken before."""
-        self._outstanding += 1
+        self._books.outstanding += 1
         if self._interventions is not None and INTERVENING.get():
             # Sent by an intervention handler, which holds back the queue until it returns: do not wait for that.
             self._spawn(self._process(envelope))
@@ -139,8 +152,8 @@ class Dispatcher:
             # A pump that is done without having said so was cancelled before it began.
             if pump is None or pump.done():
                 self._start_pump()
-        elif self._change_waiters:
-            self._change_waiters.wake()
+        elif self._books.change_waiters:
+            self._books.change_waiters.wake()
 
     def hasten(self) -> None:
         """Begin the delivery of the message just submitted here and now, if a pump stands by and nothing is before it.
@@ -195,14 +208,24 @@ class Dispatcher:
     # The pump.
 
     def _start_pump(self) -> None:
+        loop = self.loop
+        assert loop is not None  # known since the start
+        if loop.is_closed():
+            # Its program went on in another one without a stop.
+            loop = self.loop = asyncio.get_running_loop()
+            self._standby = Standby(loop)
         self._burst = 0
-        self._pump = asyncio.get_running_loop().create_task(self._run_pump(), context=self._context.copy())
+        self._pump = loop.create_task(self._run(self._run_pump()), context=self._context.copy())
 
-    async def _run_pump(self) -> None:
-        task = _current_task()
+    async def _run_pump(self) -> Waiting | None:
+        task = _current_task(self.loop)
         queue = self._queue
         standby = self._standby
         assert standby is not None  # made at the start
+        if self._pump is not task:
+            # Begun by an eager task factory (CPython 3.12), within the step of whoever sends and before `_start_pump`
+            # knows the task: chains of agents would overflow the stack.
+            await asyncio.sleep(0)
         # Messages may be queued after a stop that a handler here has called: they wait for the next start.
         while self.running:
             if not queue:
@@ -213,7 +236,7 @@ class Dispatcher:
                     self._replace_pump(task)
                     raise
                 if self._pump is not task:
-                    return
+                    return None
                 if not queue:
                     break
                 if not hastened:
@@ -222,70 +245,75 @@ class Dispatcher:
             if self._burst >= _BURST:
                 # A new task begins after everything else that is ready now.
                 self._start_pump()
-                return
+                return None
             envelope = queue.popleft()
-            if isinstance(envelope, DirectMessage):
-                if self._interventions is not None:
-                    await self._process(envelope)
-                else:
-                    await self._deliver(envelope, envelope.recipient, task)
+            if self._interventions is None:
+                waiting = self._distribute(envelope, task)
             else:
-                await self._process(envelope)
+                waiting = await self._process(envelope)
             if self._pump is not task:
-                # This task belonged to a handler since; it is over.
-                self._tasks.discard(task)
-                return
+                # It was given up to a handler, which waits, or is over but has left a mark.
+                if waiting is None:
+                    self._tasks.discard(task)
+                return waiting
         self._pump = None
+        return None
 
-    async def _process(self, envelope: Envelope) -> None:
-        """Pass a message through the interventions and deliver it to all its recipients."""
-        if isinstance(envelope, Broadcast):
-            if envelope.rest is None:
-                if envelope.cancelled or not await self._admit(envelope):
-                    self._finish(envelope)
-                    return
-                self._address(envelope)
-                if envelope.unfinished == 0:
-                    self._finish(envelope)
-                    return
-            assert envelope.rest is not None
-            task = _current_task()
-            for recipient in envelope.rest:
-                await self._deliver(envelope, recipient, task)
-                if self._burst >= _BURST and self._pump is task and self.running:
-                    # The pump returns to it after the pause that is due.
-                    self._queue.appendleft(envelope)
-                    return
-        elif isinstance(envelope, DirectMessage):
-            if envelope.cancelled or not await self._admit(envelope):
-                self._finish(envelope)
-                return
-            await self._deliver(envelope, envelope.recipient, _current_task())
+    async def _process(self, envelope: Envelope) -> Waiting | None:
+        """Pass a message through the interventions, if it has not, and distribute it."""
+        begun = isinstance(envelope, Broadcast) and envelope.rest is not None
+        if not begun and (envelope.cancelled or not await self._admit(envelope)):
+            self._books.finish(envelope)
+            return None
+        return self._distribute(envelope, _current_task())
 
-    def _address(self, broadcast: Broadcast) -> None:
+    def _distribute(self, envelope: Envelope, task: asyncio.Task[Any]) -> Waiting | None:
+        """Deliver a message to all its recipients, or up to the first that waits."""
+        if isinstance(envelope, DirectMessage):
+            return self._deliver(envelope, envelope.recipient, task)
+        assert isinstance(envelope, Broadcast)
+        if envelope.rest is None and (envelope.cancelled or not self._address(envelope)):
+            self._books.finish(envelope)
+            return None
+        assert envelope.rest is not None
+        for recipient in envelope.rest:
+            waiting = self._deliver(envelope, recipient, task)
+            if waiting is not None:
+                # The deliveries to the other recipients were spawned.
+                return waiting
+            if self._burst >= _BURST and self._pump is task and self.running:
+                # The pump returns to it after the pause that is due.
+                self._queue.appendleft(envelope)
+                break
+        return None
+
+    def _address(self, broadcast: Broadcast) -> bool:
+        """Look up the recipients. Return whether there are any."""
         recipients = self._subscriptions.recipients(broadcast.topic_id)
         sender = broadcast.context.sender
         if sender is not None and sender in recipients:
             recipients = tuple(recipient for recipient in recipients if recipient != sender)
         broadcast.unfinished = len(recipients)
         broadcast.rest = iter(recipients)
+        return bool(recipients)
 
-    async def _deliver_apart(self, envelope: Envelope, recipient: AgentId) -> None:
-        await self._deliver(envelope, recipient, _current_task())
+    async def _deliver_apart(self, envelope: Envelope, recipient: AgentId) -> Waiting | None:
+        return self._deliver(envelope, recipient, _current_task())
 
-    async def _deliver(self, envelope: Envelope, recipient: AgentId, task: asyncio.Task[Any]) -> None:
+    def _deliver(self, envelope: Envelope, recipient: AgentId, task: asyncio.Task[Any]) -> Waiting | None:
         """Run one agent's handler for a message and settle whoever waits. Raises only what ends the program.
+
+        A handler that waits is returned. The task is its own then: what runs there has to return at once.
 
         The one long function of the runtime: every line of it is paid for by each delivery.
         """
         self._burst += 1
         if envelope.cancelled:
-            self._finish_one(envelope)
-            return
+            self._books.finish_one(envelope)
+            return None
         CURRENT_AGENT.set(recipient)
         message, context = envelope.message, envelope.context
         before = copy_context()
-        shared = True
         # Those who heard the beginning hear the end.
         observers = self.observers
         if observers:
@@ -301,37 +329,31 @@ class Dispatcher:
                 agent = self._agents.get_nowait(recipient)
             handling: Coroutine[Any, Any, Any]
             if agent is None or (self._interventions is not None and context.is_rpc):
-                handling = self._handle(agent, recipient, message, context)
+                handling, handler = self._handle(agent, recipient, message, context), None
             else:
-                handling = as_coroutine(agent.on_message(message, context))
+                handling, handler = begin_handling(agent, message, context)
             try:
                 awaited = handling.send(None)
             except StopIteration as finished:
                 reply = finished.value
             else:
-                shared = False
                 self._give_up_task(envelope, task)
                 envelope.add_task(task)
-                reply = await resume(handling, awaited)
+                return handling, awaited, handler, envelope, recipient, observers, task
+            if handler is not None:
+                handler.check_reply(reply)
         except GeneratorExit:
             # The loop was closed under the handler: nobody is left to be told.
             raise
         except BaseException as exc:
             error = exc
-        if error is None:
-            if isinstance(envelope, DirectMessage):
-                if envelope.logged:
-                    event_log.log_reply(reply, recipient, context.sender)
-                envelope.resolve(reply)
-        else:
-            self._settle_error(envelope, recipient, error)
-        if observers:
-            notify_finished(observers, recipient, message, context, error)
-        if shared and _is_marked(before, task):
+        self._books.settle(envelope, recipient, observers, reply, error)
+        if _is_marked(before, task):
             self._give_up_task(envelope, task)
-        self._finish_one(envelope)
+        self._books.finish_one(envelope)
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise error
+        return None
 
     async def _handle(self, agent: Agent | None, recipient: AgentId, message: Any, context: MessageContext) -> Any:
         """The long way: make the agent first, pass the reply through the interventions afterwards."""
@@ -366,10 +388,56 @@ class Dispatcher:
             for recipient in broadcast.rest:
                 self._spawn(self._deliver_apart(broadcast, recipient))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+    def _spawn(self, work: Coroutine[Any, Any, Waiting | None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(work), context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, work: Coroutine[Any, Any, Waiting | None]) -> None:
+        """Be all that a task runs: work on the queue, then the handler that waits, if the work ended with one.
+
+        Few and small objects lie below a handler that waits, as the garbage collector has to walk through all of them
+        while the event loop stands still: the work is over by then, and what is left of it is let go.
+        """
+        waiting = await work
+        del work
+        if waiting is None:
+            return
+        handling, awaited, handler, envelope, recipient, observers, task = waiting
+        del waiting
+        reply: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                try:
+                    # A message that another agent has to answer yields itself: one object less in a chain of agents.
+                    await (awaited if isinstance(awaited, DirectMessage) else Yielded(awaited))
+                except GeneratorExit:
+                    handling.close()
+                    raise
+                except BaseException as exc:
+                    # Thrown in by the task: a cancellation. The handler may end, raise, or await something else.
+                    try:
+                        awaited = handling.throw(exc)
+                    except StopIteration as finished:
+                        reply = finished.value
+                        break
+                else:
+                    del awaited
+                    reply = await Begun(handling)
+                    break
+            if handler is not None:
+                handler.check_reply(reply)
+        except GeneratorExit:
+            # The loop was closed under the handler: nobody is left to be told.
+            raise
+        except BaseException as exc:
+            error = exc
+        self._tasks.discard(task)
+        self._books.settle(envelope, recipient, observers, reply, error)
+        self._books.finish_one(envelope)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
 
     async def _admit(self, envelope: Envelope) -> bool:
         """Pass a message through the interventions. Return whether it is to be delivered; settle it if not."""
@@ -383,53 +451,19 @@ class Dispatcher:
                 # The cancellation was for this message only, but it stays with the task.
                 self._replace_pump(task)
 
-    # The books.
-
-    def _settle_error(self, envelope: Envelope, recipient: AgentId, error: BaseException) -> None:
-        if not isinstance(error, asyncio.CancelledError):
-            event_log.log_handler_error(envelope.message, recipient, error)
-        if isinstance(envelope, DirectMessage):
-            envelope.fail(error)
-        elif not isinstance(error, asyncio.CancelledError) and self._errors.report(recipient, error):
-            # Nothing is delivered after the error that somebody is going to be told.
-            self.stop()
-
-    def _discard(self, envelope: Envelope) -> None:
-        if isinstance(envelope, DirectMessage):
-            envelope.fail(
-                UndeliverableException(
-                    f"the runtime was stopped before the message for {envelope.recipient} was delivered"
-                )
-            )
-        self._finish(envelope)
-
-    def _finish_one(self, envelope: Envelope) -> None:
-        envelope.unfinished -= 1
-        if envelope.unfinished == 0:
-            self._finish(envelope)
-
-    def _finish(self, envelope: Envelope) -> None:
-        envelope.finish()
-        self._outstanding -= 1
-        if self._outstanding == 0 and self._idle_waiters:
-            self._idle_waiters.wake()
-        if self._change_waiters:
-            self._change_waiters.wake()
-
     def _forget_loop(self) -> None:
         """Forget what belonged to an event loop that is gone: its tasks never end, its futures are never awaited."""
         self._pump = None
         self._tasks.clear()
-        self._idle_waiters.forget()
-        self._change_waiters.forget()
-        if self._loop is not None:
+        if self.loop is not None:
             kept = [envelope for envelope in self._queue if isinstance(envelope, Broadcast)]
             self._queue = deque(kept)
-        self._outstanding = len(self._queue)
+        self._books.forget_loop(len(self._queue))
 
 
-def _current_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
+def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task[Any]:
+    """Return the current task. With the loop it is found faster: asyncio asks the system for the process otherwise."""
+    task = asyncio.current_task(loop)
     assert task is not None  # every coroutine of the dispatcher is run by a task
     return task
 

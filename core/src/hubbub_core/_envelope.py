@@ -60,11 +60,22 @@ class DeliveryContext(MessageContext):
 class Envelope:
     """A message in the runtime, from submission until every recipient's handler is over.
 
-    `unfinished` counts deliveries not yet over; `tasks` are those running its handlers or interventions that have
-    suspended at least once, which is when a handler can be cancelled from outside.
+    `unfinished` counts deliveries not yet over. The tasks it notes are those that run its interventions, and those that
+    run its handlers which have suspended at least once: before that a handler shares its task.
     """
 
-    __slots__ = ("_handle", "_own_token", "_token", "cancelled", "context", "logged", "message", "tasks", "unfinished")
+    __slots__ = (
+        "_handle",
+        "_more_tasks",
+        "_own_token",
+        "_task",
+        "_token",
+        "cancelled",
+        "context",
+        "logged",
+        "message",
+        "unfinished",
+    )
 
     def __init__(self, message: Any, context: DeliveryContext) -> None:
         self.message = message
@@ -74,9 +85,10 @@ class Envelope:
         self.logged = False
         """Whether somebody listened to the log when the message was submitted."""
         self.unfinished = 1
-        self.tasks: tuple[asyncio.Task[Any], ...] = ()
+        # Most messages have one task: a tuple of it would be one more object for each that waits.
+        self._task: asyncio.Task[Any] | None = None
+        self._more_tasks: tuple[asyncio.Task[Any], ...] = ()
         self._token: CancellationToken | None = None
-        self._handle: int | None = None
         self._own_token = False
 
     def link(self, token: CancellationToken, loop: asyncio.AbstractEventLoop) -> None:
@@ -84,12 +96,12 @@ class Envelope:
 
         def cancel_in_loop() -> None:
             if asyncio._get_running_loop() is loop:
-                self.cancel()
+                self.call_off()
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(self.cancel)
+                loop.call_soon_threadsafe(self.call_off)
 
-        self._token = token
         self._handle = token.link(cancel_in_loop)
+        self._token = token
 
     def use_own_token(self, token: CancellationToken) -> None:
         """Take a token that exists for this message alone: each cancels the other."""
@@ -100,57 +112,37 @@ class Envelope:
             self.link(token, asyncio.get_running_loop())
 
     def add_task(self, task: asyncio.Task[Any]) -> None:
-        """Note a task that `cancel` has to cancel; at once if the message is cancelled already."""
-        self.tasks = (*self.tasks, task)
+        """Note a task that `call_off` has to cancel; at once if the message is cancelled already."""
+        if self._task is None:
+            self._task = task
+        else:
+            self._more_tasks = (*self._more_tasks, task)
         if self.cancelled:
             task.cancel()
 
-    def cancel(self) -> None:
+    def forget_tasks(self) -> None:
+        """Leave alone the tasks noted so far: they are done with this message."""
+        self._task = None
+        self._more_tasks = ()
+
+    def call_off(self) -> None:
         """Cancel whoever waits for the reply, and the handlers that run."""
         if self.cancelled:
             return
         self.cancelled = True
-        for task in self.tasks:
-            task.cancel()
+        if self._task is not None:
+            for task in (self._task, *self._more_tasks):
+                task.cancel()
         if self._own_token and self._token is not None:
             self._token.cancel()
 
     def finish(self) -> None:
         """Let go of the token: the message is over."""
         self.context.envelope = None
-        self.tasks = ()
+        self._task = None
+        self._more_tasks = ()
         if self._token is not None and self._handle is not None:
             self._token.unlink(self._handle)
-
-
-class DirectMessage(Envelope):
-    """A message to one agent, whose sender waits for the reply."""
-
-    __slots__ = ("future", "recipient")
-
-    def __init__(self, message: Any, context: DeliveryContext, recipient: AgentId, future: asyncio.Future[Any]) -> None:
-        super().__init__(message, context)
-        self.recipient = recipient
-        self.future = future
-
-    def cancel(self) -> None:
-        """Cancel the sender's wait and the handler."""
-        self.future.cancel()
-        super().cancel()
-
-    def resolve(self, reply: Any) -> None:
-        """Answer the sender, if it still waits."""
-        if not self.future.done():
-            self.future.set_result(reply)
-
-    def fail(self, error: BaseException) -> None:
-        """Answer the sender with an error, if it still waits."""
-        if self.future.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
-            self.future.cancel(*error.args[:1])
-        else:
-            self.future.set_exception(error)
 
 
 class Broadcast(Envelope):

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, TypeVar, cast, overload
 
+from ._agent import Agent
 from ._base_agent import BaseAgent
 from ._constants import ROOT_LOGGER_NAME
+from ._first_step import as_coroutine
 from ._handled_types import member_types, resolve_hints
 from ._message_context import MessageContext
 from .exceptions import CantHandleException
@@ -30,7 +32,7 @@ _HANDLER_ATTRIBUTE: Final = "__hubbub_handler__"
 
 
 @dataclass(frozen=True, slots=True)
-class _Handler:
+class Handler:
     """One decorated method, as the routing table holds it."""
 
     func: Callable[[Any, Any, MessageContext], Coroutine[Any, Any, Any]]
@@ -77,17 +79,17 @@ class RoutedAgent(BaseAgent):
     """
 
     # Built once per class. A type without handlers is looked up as if it were `Any`.
-    _handlers: ClassVar[dict[Any, tuple[_Handler, ...]]] = {}
-    _handlers_of_any: ClassVar[tuple[_Handler, ...]] = ()
+    _handlers: ClassVar[dict[Any, tuple[Handler, ...]]] = {}
+    _handlers_of_any: ClassVar[tuple[Handler, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         attributes: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
             attributes.update(vars(base))
-        table: dict[Any, tuple[_Handler, ...]] = {}
+        table: dict[Any, tuple[Handler, ...]] = {}
         for name in sorted(attributes):
-            handler: _Handler | None = getattr(attributes[name], _HANDLER_ATTRIBUTE, None)
+            handler: Handler | None = getattr(attributes[name], _HANDLER_ATTRIBUTE, None)
             if handler is not None:
                 for target in handler.target_types:
                     table[target] = (*table.get(target, ()), handler)
@@ -96,13 +98,18 @@ class RoutedAgent(BaseAgent):
 
     async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any | None:
         """Route a message to its handler; not to be overridden."""
+        handling, handler = self._route(message, ctx)
+        reply = await handling
+        if handler is not None:
+            handler.check_reply(reply)
+        return reply
+
+    def _route(self, message: Any, ctx: MessageContext) -> tuple[Coroutine[Any, Any, Any], Handler | None]:
+        """Return what handles a message, and the handler whose reply it is."""
         for handler in self._handlers.get(type(message), self._handlers_of_any):
             if handler.accepts is None or handler.accepts(message, ctx):
-                reply = await handler.func(self, message, ctx)
-                if handler.produced_types is not None and type(reply) not in handler.produced_types:
-                    handler.check_reply(reply)
-                return reply
-        return await self.on_unhandled_message(message, ctx)  # type: ignore[func-returns-value] # a subclass may reply
+                return handler.func(self, message, ctx), handler
+        return as_coroutine(self.on_unhandled_message(message, ctx)), None
 
     async def on_unhandled_message(self, message: Any, ctx: MessageContext) -> None:
         """Called for a message that no handler takes; logs it. Such a message is no error for its sender."""
@@ -111,6 +118,20 @@ class RoutedAgent(BaseAgent):
     @classmethod
     def _handled_types(cls) -> tuple[Any, ...]:
         return tuple(each for each in cls._handlers if each is not NoneType)
+
+
+_ROUTING: Final = RoutedAgent.on_message_impl
+
+
+def begin_handling(agent: Agent, message: Any, ctx: MessageContext) -> tuple[Coroutine[Any, Any, Any], Handler | None]:
+    """Return what handles a message, to be run, and what has to check its reply.
+
+    That is `agent.on_message`, without a coroutine between the caller and the handler where it would do nothing else.
+    """
+    # A subclass may have an `on_message_impl` of its own.
+    if getattr(type(agent), "on_message_impl", None) is _ROUTING:
+        return cast("RoutedAgent", agent)._route(message, ctx)
+    return as_coroutine(agent.on_message(message, ctx)), None
 
 
 def _decorate(
@@ -134,7 +155,7 @@ def _decorate(
     if "return" not in hints:
         raise AssertionError(f"return not found in the type hints of {name}: annotate what it returns, or None")
     produced = frozenset(member_types(hints["return"], f"the return value of {name}"))
-    handler = _Handler(
+    handler = Handler(
         func=func,
         target_types=member_types(hints["message"], f"the message of {name}"),
         produced_types=None if kind == "event" or Any in produced else produced,

@@ -13,8 +13,9 @@ from ._agent_metadata import AgentMetadata
 from ._agent_runtime import AgentRuntime
 from ._agent_type import AgentType
 from ._cancellation_token import CancellationToken
+from ._direct_message import DirectMessage
 from ._dispatcher import Dispatcher
-from ._envelope import Broadcast, DeliveryContext, DirectMessage
+from ._envelope import Broadcast, DeliveryContext
 from ._hosted_agents import HostedAgents
 from ._intervention import InterventionHandler
 from ._intervention_chain import InterventionChain
@@ -114,25 +115,30 @@ class SingleThreadedAgentRuntime(AgentRuntime):
             Exception: Whatever the recipient raised.
         """
         self._agents.hosted_type(recipient.type)
-        self._check_accepting(sender)
-        loop = asyncio.get_running_loop()
+        if self._errors.first is not None or self._stopped_before:
+            self._check_accepting(sender)
         context = DeliveryContext(sender, None, True, cancellation_token, message_id)
-        envelope = DirectMessage(message, context, recipient, loop.create_future())
+        envelope = DirectMessage(message, context, recipient)
         if cancellation_token is not None:
             _check_token(cancellation_token)
-            envelope.link(cancellation_token, loop)
+            envelope.link(cancellation_token, asyncio.get_running_loop())
         if self._tracing is not None:
             self._tracing.submitted("send", recipient, message, context)
         if event_log.listening():
             envelope.logged = True
             event_log.log_sent(message, sender, recipient)
-        self._dispatcher.submit(envelope)
-        self._dispatcher.hasten()
+        dispatcher = self._dispatcher
+        dispatcher.submit(envelope)
+        dispatcher.hasten()
+        if envelope.answered:
+            return envelope.result()
+        # Known while it delivers; to ask asyncio takes a call of the system.
+        loop = dispatcher.loop if dispatcher.running else None
         try:
-            return await envelope.future
+            return await envelope.in_loop(loop or asyncio.get_running_loop())
         except asyncio.CancelledError:
             # The waiting task was cancelled, or the message: either way its handler has nobody to work for.
-            envelope.cancel()
+            envelope.call_off()
             raise
 
     async def publish_message(

@@ -386,3 +386,23 @@ async def test_message_published_by_a_handler_after_its_stop_waits_for_the_next_
     await runtime.stop_when_idle()
 
     assert got == ["late"]
+
+
+def test_runtime_that_was_not_stopped_goes_on_in_the_next_event_loop() -> None:
+    runtime = SingleThreadedAgentRuntime()
+
+    async def echo(agent: Scripted, message: Text, ctx: MessageContext) -> str:
+        if message.content == "wait":
+            await asyncio.sleep(0)
+        return message.content
+
+    async def start() -> None:
+        await add_agent(runtime, "echo", echo)
+        runtime.start()
+
+    async def send(content: str) -> Any:
+        return await asyncio.wait_for(runtime.send_message(Text(content), AgentId("echo", "x")), 5)
+
+    asyncio.run(start())
+
+    assert [asyncio.run(send(content)) for content in ("a", "wait", "b")] == ["a", "wait", "b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -154,6 +155,38 @@ async def test_strict_handler_refuses_an_undeclared_reply_and_a_lenient_one_warn
         await runtime.send_message(Text("a"), AgentId("agent", "default"))
     assert await runtime.send_message(Number(1), AgentId("agent", "default")) == 6
     assert "on_number is declared to return str, but returned int" in caplog.text
+
+
+async def test_reply_of_a_handler_that_waited_is_checked_too(runtime: SingleThreadedAgentRuntime) -> None:
+    class Agent(RoutedAgent):
+        @message_handler
+        async def on_text(self, message: Text, ctx: MessageContext) -> str:
+            await asyncio.sleep(0)
+            return 5  # type: ignore[return-value] # the slip that is to be caught
+
+    with pytest.raises(ValueError, match=r"on_text is declared to return str, but returned int"):
+        await send(runtime, Agent, Text("a"))
+
+
+async def test_own_on_message_impl_sees_every_message_and_may_change_the_reply(
+    runtime: SingleThreadedAgentRuntime,
+) -> None:
+    class Agent(RoutedAgent):
+        @message_handler
+        async def on_text(self, message: Text, ctx: MessageContext) -> str:
+            return message.content
+
+    class Counting(Agent):
+        seen = 0
+
+        async def on_message_impl(self, message: Any, ctx: MessageContext) -> Any:
+            self.seen += 1
+            return self.seen, await super().on_message_impl(message, ctx)
+
+    class Derived(Counting):
+        pass
+
+    assert await send(runtime, Derived, Text("a"), Number(1)) == [(1, "a"), (2, None)]
 
 
 async def test_handler_called_directly_with_another_type_refuses_it(runtime: SingleThreadedAgentRuntime) -> None:

@@ -389,6 +389,85 @@ async def test_options_reach_the_client() -> None:
     assert client.create_calls[0]["json_output"] is True
 
 
+def test_options_that_langchains_models_take_when_they_are_made_are_the_clients() -> None:
+    client = replay("one", "two")
+    options: dict[str, Any] = {"temperature": 0.5, "max_tokens": 7, "extra_create_args": {"seed": 1}}
+    chat_model = HubChatModel(model_client=client, **options)
+
+    chat_model.invoke(ASK)
+    chat_model.invoke(ASK, temperature=0.9, model="other")
+
+    assert [call["extra_create_args"] for call in client.create_calls] == [
+        {"seed": 1, "temperature": 0.5, "max_tokens": 7},
+        {"seed": 1, "temperature": 0.9, "max_tokens": 7, "model": "other"},
+    ]
+    assert chat_model._get_ls_params() == {
+        "ls_provider": "hubbub",
+        "ls_model_type": "chat",
+        "ls_model_name": "hubbub",
+        "ls_temperature": 0.5,
+        "ls_max_tokens": 7,
+    }
+    assert chat_model._get_ls_params(model="other")["ls_model_name"] == "other"
+
+
+async def test_the_model_of_one_call_is_named_in_its_reply() -> None:
+    chat_model = model("one", "two")
+
+    at_once = await chat_model.ainvoke(ASK, model="other")
+    whole = await streamed(chat_model, model="other")
+
+    assert (at_once.response_metadata["model_name"], whole.response_metadata["model_name"]) == ("other", "other")
+
+
+async def test_stop_sequences_of_the_model_are_obeyed_unless_a_call_has_its_own() -> None:
+    chat_model = HubChatModel(model_client=replay("a b c", "a b c", "a b c"), stop=["b"])
+
+    assert (await chat_model.ainvoke(ASK)).content == "a "
+    assert (await streamed(chat_model)).content == "a "
+    assert (await chat_model.ainvoke(ASK, stop=["c"])).content == "a b "
+
+
+class MeteredClient(PiecesClient):
+    """Tells the tokens of a stream where it is asked to, as clients of OpenAI's service do."""
+
+    asked: bool | None = None
+
+    async def create_stream(
+        self, *args: Any, include_usage: bool | None = None, **kwargs: Any
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        self.asked = include_usage
+        yield reply("Hi.", usage=RequestUsage(3, 4) if include_usage else RequestUsage(0, 0))
+
+
+async def test_a_client_that_tells_the_tokens_of_a_stream_when_asked_is_asked() -> None:
+    client = MeteredClient()
+
+    whole = await streamed(HubChatModel(model_client=client))
+
+    assert whole.usage_metadata == {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"), [({"include_usage": False}, False), ({"stream_options": {"include_usage": False}}, None)]
+)
+async def test_whoever_says_whether_to_ask_for_the_tokens_is_heard(option: dict[str, Any], asked: bool | None) -> None:
+    client = MeteredClient()
+
+    await streamed(HubChatModel(model_client=client, extra_create_args=option))
+
+    assert client.asked is asked
+
+
+async def test_a_model_made_to_stream_streams_where_it_is_only_invoked() -> None:
+    client = replay("a b c")
+
+    message = await HubChatModel(model_client=client, streaming=True).ainvoke(ASK)
+
+    assert message.content == "a b c"
+    assert len(client.create_calls) == 1
+
+
 @pytest.mark.parametrize(
     ("response_format", "fields"),
     [

@@ -139,8 +139,8 @@ def test_loading_asks_for_the_capability_code(chains: Path, provider: str) -> No
     [
         ("missing", "no attribute 'missing' there"),
         ("number", "is of type int, not a LangChain Runnable or a function that returns one"),
-        ("with_model", "takes a model; set `model` in the configuration"),
-        ("with_more", "missing a required argument: 'graph'; it may take one parameter, `model`, and no other"),
+        ("with_model", "takes `model`; set it in the configuration"),
+        ("with_more", "missing a required argument: 'graph'; the function takes nothing but `model`"),
         ("later", "is a coroutine function; the function is a plain one"),
     ],
 )

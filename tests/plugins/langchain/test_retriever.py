@@ -10,6 +10,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from hubbub_core import CancellationToken
@@ -141,6 +142,56 @@ async def test_the_retriever_of_a_vector_store_takes_new_contents_and_options() 
     assert (found.content, (found.metadata or {})["n"]) == ("two", "two")
 
 
+async def test_clearing_forgets_what_was_added_and_leaves_the_documents_of_the_store() -> None:
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+    await store.aadd_documents([Document("before")])
+    memory = RetrieverMemory(store.as_retriever(search_kwargs={"k": 9}))
+    for text in ("one", "two"):
+        await memory.add(MemoryContent(content=text, mime_type=MemoryMimeType.MARKDOWN))
+    known = {(found.content, found.mime_type) for found in (await memory.query("one")).results}
+
+    await memory.clear()
+    await memory.clear()
+
+    assert known == {("before", MemoryMimeType.TEXT), ("one", "text/markdown"), ("two", "text/markdown")}
+    assert [found.content for found in (await memory.query("one")).results] == ["before"]
+
+
+async def test_clearing_a_retriever_that_was_given_nothing_leaves_its_documents() -> None:
+    memory = RetrieverMemory(BIRDS)
+
+    await memory.clear()
+
+    assert (await memory.query("Owls")).results
+
+
+async def test_a_store_that_cannot_delete_says_so_and_the_memory_is_not_lost() -> None:
+    class Archive(InMemoryVectorStore):
+        async def adelete(self, ids: Any = None, **kwargs: Any) -> None:
+            raise NotImplementedError("delete method must be implemented by subclass.")
+
+    memory = RetrieverMemory(Archive(DeterministicFakeEmbedding(size=8)).as_retriever())
+    await memory.add(MemoryContent(content="one", mime_type=MemoryMimeType.TEXT))
+
+    with pytest.raises(TypeError, match=r"^Archive cannot delete documents, so the 1 that were added stay"):
+        await memory.clear()
+
+
+async def test_a_chain_that_finds_documents_is_a_memory_too() -> None:
+    first = RunnableLambda(lambda documents: documents[:1])
+    memory = adapt(BIRDS | first, to="memory")
+
+    assert [found.content for found in (await memory.query("nest")).results] == ["Storks nest on chimneys"]
+    assert (await adapt(BIRDS, to="memory").query("penguins")).results == []
+
+
+async def test_a_chain_that_finds_something_else_is_no_memory() -> None:
+    memory = adapt(BIRDS | RunnableLambda(len), to="memory")
+
+    with pytest.raises(TypeError, match=r"^RunnableSequence found an int, not documents"):
+        await memory.query("nest")
+
+
 async def test_cancelling_the_token_cancels_a_query() -> None:
     retriever, token = Waiting(started=asyncio.Event(), ended=asyncio.Event()), CancellationToken()
     task = asyncio.create_task(RetrieverMemory(retriever).query("x", token))
@@ -158,13 +209,11 @@ async def test_what_a_retriever_cannot_do_is_said() -> None:
 
     with pytest.raises(TypeError, match=r"^ByWord takes no documents; add to what it searches"):
         await memory.add(MemoryContent(content="x", mime_type=MemoryMimeType.TEXT))
-    with pytest.raises(TypeError, match=r"^ByWord cannot be cleared"):
-        await memory.clear()
     with pytest.raises(TypeError, match=r"^a retriever takes text, not dict$"):
         await memory.query(MemoryContent(content={"a": 1}, mime_type=MemoryMimeType.JSON))
     with pytest.raises(
         NotImplementedError, match=r"^This component does not support dumping to config: the ByWord was"
     ):
         memory.dump_component()
-    with pytest.raises(TypeError, match=r"^expected a retriever of langchain_core, not a str$"):
+    with pytest.raises(TypeError, match=r"^expected a retriever or another Runnable of langchain_core, not a str$"):
         RetrieverMemory("x")  # type: ignore[arg-type] # what is tested

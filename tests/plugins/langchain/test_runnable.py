@@ -15,6 +15,7 @@ from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import (
     Runnable,
+    RunnableBranch,
     RunnableConfig,
     RunnableGenerator,
     RunnableLambda,
@@ -152,7 +153,7 @@ async def test_the_answer_is_found_by_its_key_or_by_a_function() -> None:
     assert (await adapt(chain, output=lambda found: found["left"] + found["right"]).run("x")).text() == "l xr x"
     with pytest.raises(ValueError, match=r"^'RunnableParallel' returned left, right; pass output="):
         await adapt(chain).run("x")
-    with pytest.raises(ValueError, match=r"^'two' returned no 'up'; it returned left, right$"):
+    with pytest.raises(ValueError, match=r"^'two' returned no 'up'; it returned left, right\n"):
         await adapt(chain, output="up", name="two").run("x")
 
 
@@ -277,12 +278,20 @@ async def test_cancelling_the_token_cancels_the_run() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_runnable_that_leaves_its_input_open_takes_the_text() -> None:
+    shout, whisper = RunnableLambda(lambda text: text.upper()), RunnableLambda(lambda text: text.lower())
+    branch: Runnable[Any, Any] = RunnableBranch((lambda text: text.endswith("!"), shout), whisper)
+
+    assert [(await adapt(branch).run(text)).text() for text in ("Hey!", "Hush")] == ["HEY!", "hush"]
+
+
 async def test_errors_arrive_as_themselves() -> None:
     def fail(text: str) -> str:
         raise LookupError("no such thing")
 
-    with pytest.raises(LookupError, match=r"^no such thing$"):
-        await adapt(RunnableLambda(fail)).run("x")
+    with pytest.raises(LookupError, match=r"^no such thing\n") as caught:
+        await adapt(RunnableLambda(fail), name="finder").run("x")
+    assert caught.value.__notes__ == ["in the LangChain runnable 'finder', which is 'finder' in the hub"]
 
 
 async def test_a_registered_runnable_answers_messages_of_the_runtime(scripted: Callable[..., Any]) -> None:

@@ -13,6 +13,7 @@ from langchain_core.tools import tool
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from pydantic import BaseModel
 
 from hubbub_core import CancellationToken, FunctionCall
 from hubbub_core.exchange import AgentChunk, AgentResult
@@ -221,8 +222,9 @@ async def test_an_error_in_a_node_arrives_as_itself(graph_of: Any) -> None:
     async def fail(state: MessagesState) -> None:
         raise Trouble("at sea")
 
-    with pytest.raises(Trouble, match="at sea"):
-        await from_graph(graph_of(MessagesState, fail)).run("hi")
+    with pytest.raises(Trouble, match="at sea") as caught:
+        await from_graph(graph_of(MessagesState, fail), name="sailor").run("hi")
+    assert caught.value.__notes__[-1] == "in the LangGraph graph 'sailor', which is 'sailor' in the hub"
 
 
 async def test_cancelling_ends_the_nodes_before_the_run_returns(graph_of: Any) -> None:
@@ -292,3 +294,19 @@ def test_names_of_graphs_become_agent_types(graph_of: Any) -> None:
         return {}
 
     assert from_graph(graph_of(MessagesState, work, name="My planner!")).name == "My_planner_"
+
+
+async def test_the_structured_response_of_a_prebuilt_agent_is_metadata(graph_of: Any) -> None:
+    class State(MessagesState):
+        structured_response: Any
+
+    class Weather(BaseModel):
+        town: str
+        degrees: int
+
+    async def answer(state: State) -> dict[str, Any]:
+        return {"messages": [AIMessage(content="warm")], "structured_response": Weather(town="Oslo", degrees=21)}
+
+    result = await from_graph(graph_of(State, answer)).run("hi")
+
+    assert result.metadata["structured_response"] == {"town": "Oslo", "degrees": 21}

@@ -130,12 +130,12 @@ def test_loading_asks_for_the_capability_code(graphs: Path) -> None:
     ("attribute", "problem"),
     [
         ("missing", "no attribute 'missing' there"),
-        ("number", "is of type int, not a compiled graph or a function that returns one"),
+        ("number", "is of type int, not a compiled LangGraph graph or a function that returns one"),
         ("builder", "is a StateGraph that is not compiled; call .compile()"),
-        ("with_model", "takes a model; set `model` in the agent's configuration"),
-        ("with_more", "missing a required argument: 'graph'; it may take one parameter, `model`, and no other"),
-        ("later", "is a coroutine function; the function that makes a graph is a plain one"),
-        ("Holder", "is of type type, not a compiled graph or a function that returns one"),
+        ("with_model", "takes `model`; set it in the configuration"),
+        ("with_more", "missing a required argument: 'graph'; the function takes nothing but `model`"),
+        ("later", "is a coroutine function; the function is a plain one"),
+        ("Holder", "is of type type, not a compiled LangGraph graph or a function that returns one"),
     ],
 )
 def test_what_is_no_graph_is_one_line_that_names_file_and_attribute(graphs: Path, attribute: str, problem: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import operator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -128,6 +130,19 @@ async def test_several_questions_are_answered_by_their_ids() -> None:
     assert answered.text() == "ann: ann!, bob: bob!"
 
 
+async def test_several_questions_are_answered_by_a_text_too() -> None:
+    """A human in a team has nothing but a text."""
+    agent = from_graph(voting(), output=lambda state: ", ".join(sorted(state["votes"])))
+
+    by_order, by_id = [await agent.run("vote", session=session) for session in ("a", "b")]
+    questions: Any = by_id.metadata["interrupts"]
+    answers = [text.replace("?", ".") for text in by_order.text().splitlines()]
+
+    assert (await agent.run(json.dumps(answers), session="a")).text() == "ann: ann., bob: bob."
+    told = json.dumps({question["id"]: "!" for question in questions})
+    assert (await agent.run(told, session="b")).text() == "ann: !, bob: !"
+
+
 async def test_one_text_for_several_questions_is_refused_with_the_ids() -> None:
     agent = from_graph(voting(), output="votes")
     asked = await agent.run("vote")
@@ -138,8 +153,8 @@ async def test_one_text_for_several_questions_is_refused_with_the_ids() -> None:
         await agent.run("yes")
 
     assert str(caught.value) == (
-        "graph 'vote' waits for 2 answers; give them in the task's metadata as "
-        f'"resume": {{id: answer}} with the ids {ids}'
+        "graph 'vote' waits for 2 answers; give them as a JSON list in the order of the questions, or as "
+        f'{{id: answer}} with the ids {ids}, in the task\'s text or its metadata "resume"'
     )
 
 
@@ -221,3 +236,81 @@ async def test_after_a_failed_run_the_next_task_begins_anew() -> None:
         await agent.run([UserMessage(content="one", source="u")], cancellation_token=CancellationToken())
 
     assert (await agent.run("two")).text() == "two"
+
+
+async def test_an_answer_that_fails_is_forgotten_with_its_question() -> None:
+    """LangGraph itself keeps an answer, and would give it to the node again and again."""
+
+    async def book(state: MessagesState) -> dict[str, Any]:
+        told = interrupt("Which day?")
+        if told == "yesterday":
+            raise ValueError("that day is over")
+        return {"messages": [AIMessage(content=f"booked for {told}")]}
+
+    agent = from_graph(
+        StateGraph(MessagesState).add_node(book).add_edge(START, "book").compile(checkpointer=InMemorySaver())
+    )
+    await agent.run("book a table")
+
+    with pytest.raises(ValueError, match="that day is over"):
+        await agent.run("yesterday")
+    asked = await agent.run("book a table for two")
+    answered = await agent.run("today")
+
+    assert (asked.text(), asked.finish_reason) == ("Which day?", "interrupt")
+    assert answered.text() == "booked for today"
+
+
+async def test_an_answer_that_is_cancelled_is_forgotten_with_its_question() -> None:
+    entered = asyncio.Event()
+
+    async def book(state: MessagesState) -> dict[str, Any]:
+        told = interrupt("Which day?")
+        if told == "whenever":
+            entered.set()
+            await asyncio.Event().wait()
+        return {"messages": [AIMessage(content=f"booked for {told}")]}
+
+    agent, token = (
+        from_graph(
+            StateGraph(MessagesState).add_node(book).add_edge(START, "book").compile(checkpointer=InMemorySaver())
+        ),
+        CancellationToken(),
+    )
+    await agent.run("book a table")
+    run = asyncio.create_task(agent.run("whenever", cancellation_token=token))
+    await entered.wait()
+    token.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+    assert (await agent.run("book a table for two")).text() == "Which day?"
+    assert (await agent.run("today")).text() == "booked for today"
+
+
+async def test_a_part_of_the_answers_leaves_the_other_questions_open() -> None:
+    async def first(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(content=f"first {interrupt('One?')}")]}
+
+    async def second(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(content=f"second {interrupt('Two?')}")]}
+
+    async def third(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(content="third")]}
+
+    builder = StateGraph(MessagesState)
+    for name, node in (("first", first), ("second", second), ("third", third)):
+        builder.add_node(name, node).add_edge(START, name)
+    agent = from_graph(builder.compile(checkpointer=InMemorySaver()))
+
+    both = await agent.run("go")
+    questions = cast("list[dict[str, str]]", both.metadata["interrupts"])
+    ids = {question["value"]: question["id"] for question in questions}
+    one = await agent.run(AgentTask(metadata={"resume": {ids["One?"]: "a"}}))
+    none = await agent.run("b")
+
+    assert [[message.content for message in result.messages] for result in (both, one, none)] == [
+        ["third", "One?\nTwo?"],
+        ["first a", "Two?"],
+        ["second b"],
+    ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.channels import EphemeralValue, LastValue
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
@@ -137,7 +138,7 @@ async def test_a_source_without_content_is_refused_by_its_place(graph_of: Any) -
     async def search(state: State) -> dict[str, Any]:
         return {"sources": [{"title": "a.md"}]}
 
-    with pytest.raises(ValueError, match=r"^sources\.0\.content of graph 'langgraph' is no source: Field required$"):
+    with pytest.raises(ValueError, match=r"^sources\.0\.content of graph 'langgraph' is no source: Field required\n"):
         await from_graph(graph_of(State, search)).run("?")
 
 
@@ -261,12 +262,54 @@ def test_an_entry_point_with_a_type_of_its_own_asks_for_a_function() -> None:
         from_graph(work)
 
 
+async def test_documents_of_a_graph_are_its_sources(graph_of: Any) -> None:
+    class Found(TypedDict):
+        question: str
+        answer: str
+        sources: list[Document]
+
+    async def look(state: Found) -> dict[str, Any]:
+        return {"answer": "On cliffs [1].", "sources": [Document("Gulls nest.", id="7", metadata={"source": "b.md"})]}
+
+    result = await adapt(graph_of(Found, look), input="question", output="answer", name="look").run("Where?")
+
+    assert result.text() == "On cliffs [1]."
+    assert result.sources == [
+        Source(content="Gulls nest.", title="b.md", metadata={"source": "b.md", "document_id": "7"})
+    ]
+
+
+async def test_documents_that_a_tool_attaches_are_sources(graph_of: Any) -> None:
+    async def look(state: MessagesState) -> dict[str, Any]:
+        called = AIMessage(content="", tool_calls=[{"name": "find", "args": {}, "id": "1", "type": "tool_call"}])
+        found = ToolMessage("Gulls nest.", name="find", tool_call_id="1", artifact=[Document("Gulls nest.", id="7")])
+        other = ToolMessage("3", name="count", tool_call_id="2", artifact={"count": 3})
+        return {"messages": [called, found, other, AIMessage("On cliffs.")]}
+
+    result = await adapt(graph_of(MessagesState, look)).run("Where?")
+
+    assert result.sources == [Source(content="Gulls nest.", title="7", metadata={"document_id": "7"})]
+
+
+async def test_documents_as_the_answer_are_listed() -> None:
+    @entrypoint()
+    async def look(text: str) -> list[Document]:
+        return [Document("Gulls nest.", metadata={"title": "Birds"})]
+
+    result = await from_graph(look).run("Where?")
+
+    assert result.text() == "[1] Birds\nGulls nest."
+    assert [source.title for source in result.sources] == ["Birds"]
+
+
 async def test_a_result_that_is_neither_text_nor_json_is_refused_by_its_type() -> None:
     @entrypoint()
     async def work(text: str) -> Any:
         return {1, 2}
 
-    with pytest.raises(ValueError, match=r"^graph 'work' returned a set that is neither text, messages nor JSON"):
+    with pytest.raises(
+        ValueError, match=r"^graph 'work' returned a set that is neither text, messages, documents nor JSON"
+    ):
         await from_graph(work).run("x")
 
 

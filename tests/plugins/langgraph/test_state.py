@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -14,12 +16,19 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Interrupt, Send, interrupt
+from pydantic import BaseModel
 
 from hubbub_core import AdaptedAgent
 from hubbub_core.exchange import AgentResult, AgentTask, Source
 from hubbub_core.models import UserMessage
 from hubbub_langgraph import from_graph
 from hubbub_langgraph._state import _decode, _encode
+
+
+class Weather(BaseModel):
+    """What an agent may be asked to answer in."""
+
+    town: str
 
 
 def memo(kept: Any = None) -> AdaptedAgent:
@@ -91,6 +100,51 @@ async def test_a_waiting_graph_still_waits_after_loading() -> None:
     await moved(first, second)
 
     assert (await second.run("yes")).text() == "told yes"
+
+
+FRESH = """
+import asyncio, json, sys
+from langchain_core.messages import AIMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
+from hubbub_core import AgentId, AgentTask, SingleThreadedAgentRuntime
+from hubbub_langgraph import from_graph
+
+
+def ask(state: MessagesState):
+    return {"messages": [AIMessage(f"{state['messages'][0].content} {interrupt('When?')}")]}
+
+
+async def main(state, text):
+    inner = StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").compile()
+    outer = StateGraph(MessagesState).add_node("inner", inner).add_edge(START, "inner")
+    runtime = SingleThreadedAgentRuntime()
+    await from_graph(outer.compile(checkpointer=InMemorySaver())).register(runtime, "asker")
+    await runtime.load_state(state)
+    runtime.start()
+    result = await runtime.send_message(AgentTask.from_text(text), AgentId("asker", "key"))
+    await runtime.stop_when_idle()
+    print(json.dumps([result.finish_reason, result.text(), await runtime.save_state()]))
+
+
+asyncio.run(main(json.loads(sys.argv[1]), sys.argv[2]))
+"""
+
+
+async def test_a_question_of_a_subgraph_is_answered_in_a_fresh_process() -> None:
+    async def process(state: Any, text: str) -> Any:
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", FRESH, json.dumps(state), text, stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await asyncio.wait_for(running.communicate(), 60)
+        return json.loads(printed)
+
+    reason, question, state = await process({}, "Dinner")
+    answered, text, _ = await process(state, "at eight")
+
+    assert (reason, question) == ("interrupt", "When?")
+    assert (answered, text) == ("stop", "Dinner at eight")
 
 
 async def test_an_entry_points_previous_value_is_state() -> None:
@@ -171,6 +225,7 @@ _VALUE = st.recursive(
         | st.dictionaries(st.integers(), inner, max_size=2)
         | st.sets(st.integers(), max_size=3)
         | st.builds(Send, st.text(max_size=5), inner)
+        | st.builds(ToolMessage, content=st.just("x"), tool_call_id=st.just("1"), artifact=inner)
     ),
     max_leaves=8,
 )
@@ -183,6 +238,26 @@ def test_values_of_a_state_come_back_from_json_as_they_were(value: Any) -> None:
 
     assert returned == value
     assert type(returned) is type(value)
+
+
+async def test_a_structured_response_in_the_state_is_saved_as_its_data() -> None:
+    class State(MessagesState):
+        structured_response: Any
+
+    async def answer(state: State) -> dict[str, Any]:
+        said = [*(message.content for message in state["messages"]), state.get("structured_response")]
+        return {"messages": [AIMessage(content=str(said))], "structured_response": Weather(town="Oslo")}
+
+    def make() -> AdaptedAgent:
+        builder = StateGraph(State).add_node(answer).add_edge(START, "answer")
+        return from_graph(builder.compile(checkpointer=InMemorySaver()))
+
+    first, second = make(), make()
+    await first.run("one")
+
+    await moved(first, second)
+
+    assert (await second.run("two")).text() == "['one', \"['one', None]\", 'two', {'town': 'Oslo'}]"
 
 
 async def test_a_result_in_the_state_is_state() -> None:

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
-from langchain_core.prompt_values import PromptValue
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables.utils import AddableDict
-from pydantic import BaseModel, JsonValue
 
 from hubbub_core.exchange import AgentChunk, AgentResult, Source
 from hubbub_core.models import (
     AssistantMessage,
-    FunctionExecutionResultMessage,
-    LLMMessage,
-    SystemMessage,
-    UserMessage,
 )
+from hubbub_core.passages import passages_text
 
-from ._documents import passages_text, sources_of
-from .messages import citations_of, finish_reason_of, from_langchain, function_calls, text_and_reasoning
+from .answers import answer_messages, call_chunks
+from .documents import documents_in, sources_behind, sources_of
+from .messages import finish_reason_of, text_and_reasoning
 
 Output: TypeAlias = str | Callable[[Any], Any] | None
 
 # What LangChain's own chains call their answer, in the order they are looked for.
 _ANSWERS = ("answer", "output", "result", "messages", "text")
-_HUB_MESSAGES = (SystemMessage, UserMessage, AssistantMessage, FunctionExecutionResultMessage)
 
 
 class Collector:
@@ -68,11 +61,7 @@ class Collector:
     def calls(self, final: Any) -> Iterator[AgentChunk]:
         """Yield the calls of the answer, whose arguments streamed in pieces."""
         if isinstance(final, AIMessage):
-            for call in function_calls(final):
-                about: dict[str, JsonValue] = {"name": call.name, "call_id": call.id, "arguments": call.arguments}
-                yield AgentChunk(
-                    content=f"{call.name}({call.arguments})", source=self._name, kind="tool_call", metadata=about
-                )
+            yield from call_chunks(final, self._name)
 
     def final(self) -> Any:
         """Return the whole, as `ainvoke` would have returned it."""
@@ -120,12 +109,12 @@ def read_answer(name: str, output: Output, final: Any) -> AgentResult:
         raise ValueError(f"{name!r} returned a {type(final).__name__}, which has no key {output!r}; pass no output=")
     if isinstance(value, AgentResult):
         return value.model_copy(update={"sources": [*value.sources, *sources]})
-    if isinstance(value, Document | list | tuple) and (documents := _documents(value)):
+    if documents := documents_in(value):
         found = sources_of(documents)
         return AgentResult.from_text(passages_text(found), source=name, sources=found)
-    messages = _hub_messages(name, value)
+    messages = answer_messages(value, source=name, owner=repr(name))
     said = [value] if isinstance(value, BaseMessage) else list(value) if isinstance(value, list | tuple) else []
-    cited = [source for message in said for source in citations_of(message)]
+    cited = [source for message in said for source in sources_behind(message)]
     reason = next((reason for reason in map(finish_reason_of, reversed(said)) if reason is not None), "stop")
     if messages and isinstance(messages[-1], AssistantMessage) and not isinstance(messages[-1].content, str):
         reason = "function_calls"
@@ -149,37 +138,4 @@ def _answer_key(name: str, output: str | None, final: Mapping[str, Any]) -> str:
 def _sources_beside(final: Any) -> list[Source]:
     if not isinstance(final, Mapping):
         return []
-    return [source for value in final.values() for source in sources_of(_documents(value))]
-
-
-def _documents(value: Any) -> list[Document]:
-    values = [value] if isinstance(value, Document) else value
-    if isinstance(values, list | tuple) and values and all(isinstance(item, Document) for item in values):
-        return list(values)
-    return []
-
-
-def _hub_messages(name: str, value: Any) -> list[LLMMessage]:
-    if value is None:
-        return []
-    if isinstance(value, PromptValue):
-        value = value.to_messages()
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    if values and all(isinstance(item, BaseMessage) for item in values):
-        return from_langchain(values, source=name)
-    if values and all(isinstance(item, _HUB_MESSAGES) for item in values):
-        return values
-    if isinstance(value, str):
-        return [AssistantMessage(content=value, source=name)]
-    if isinstance(value, BaseModel) and not isinstance(value, BaseMessageChunk):
-        return [AssistantMessage(content=value.model_dump_json(), source=name)]
-    if not values:
-        return []
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name!r} returned a {type(value).__name__} that is neither text, messages, documents nor JSON ({error}); "
-            "pass output=, a function that makes one of these of it"
-        ) from error
-    return [AssistantMessage(content=text, source=name)]
+    return [source for value in final.values() for source in sources_of(documents_in(value))]

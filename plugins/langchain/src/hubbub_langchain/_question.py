@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, ForwardRef, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
@@ -14,8 +13,9 @@ from pydantic import BaseModel
 
 from hubbub_core.exchange import AgentTask
 from hubbub_core.models import LLMMessage
+from hubbub_core.passages import passages_text
 
-from ._documents import passages_text
+from .annotations import alternatives, shown
 from .messages import to_langchain
 
 Input: TypeAlias = str | Callable[[AgentTask], Any] | None
@@ -61,7 +61,7 @@ def question_for(runnable: Runnable[Any, Any], name: str, wanted: Input) -> Ques
         form = _form(root)
         if form is None:
             raise ValueError(
-                f"{name!r} takes {_shown(root)}, which a task does not become by itself; pass input=, a function of "
+                f"{name!r} takes {shown(root)}, which a task does not become by itself; pass input=, a function of "
                 "the AgentTask that returns it"
             )
         return Question(lambda task, said: _value(form, task, said), takes_conversation=form == "messages")
@@ -145,27 +145,13 @@ def _required(schema: type[BaseModel]) -> set[str]:
 
 def _form(annotation: Any) -> Form | None:
     """Tell in which form a type takes a task; None when it takes none."""
-    members = _members(annotation)
+    members = alternatives(annotation)
     for member in members:
         origin = get_origin(member) or member
         if isinstance(member, type) and issubclass(member, AgentTask):
             return "task"
         if isinstance(origin, type) and issubclass(origin, Sequence) and origin not in (str, bytes, tuple):
-            items = [item for part in get_args(member) for item in _members(part)]
+            items = [item for part in get_args(member) for item in alternatives(part)]
             if any(isinstance(item, type) and issubclass(item, BaseMessage) for item in items):
                 return "messages"
     return "text" if Any in members or str in members else None
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Return the alternatives of a type, `Annotated` and unions opened."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _members(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return [member for part in get_args(annotation) for member in _members(part)]
-    return [annotation]
-
-
-def _shown(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from hubbub_core import CancellationToken
+from hubbub_core.models.foreign import ToolChoice
 from hubbub_core.tools import BaseTool, Tool, ToolSchema
 
 from .tools import HubTool
-
-ToolChoice: TypeAlias = Tool | Literal["auto", "required", "none"]
 
 
 class _NamedTool(BaseTool[BaseModel, Any]):
@@ -63,7 +62,7 @@ def hub_schema(tool: Mapping[str, Any]) -> ToolSchema:
     return schema
 
 
-def hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> Tool | Literal["auto", "required", "none"]:
+def hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> ToolChoice:
     """Return a choice of LangChain in the hub's words.
 
     Raises:
@@ -89,11 +88,6 @@ def hub_choice(choice: Any, schemas: Sequence[ToolSchema]) -> Tool | Literal["au
             return _NamedTool(schema)
     known = ", ".join(schema["name"] for schema in schemas) or "there are none"
     raise ValueError(f"tool_choice {name!r} names no tool of this call; its tools: {known}")
-
-
-def schema_of(tool: Tool | ToolSchema) -> ToolSchema:
-    """Return the schema of a tool, which may be given as one."""
-    return tool.schema if isinstance(tool, Tool) else tool
 
 
 def functions_of(tools: Sequence[Tool | ToolSchema | Mapping[str, Any]]) -> list[dict[str, Any]]:

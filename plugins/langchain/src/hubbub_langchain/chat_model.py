@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from inspect import signature
 from operator import itemgetter
 from typing import Any, Literal, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -28,9 +28,13 @@ from hubbub_core.models import ChatCompletionClient, CreateResult
 from hubbub_core.tools import Tool
 from hubbub_core.utils import schema_to_pydantic_model
 
+from ._reply_chunks import final_chunk, last_chunk, text_chunk
 from ._stream_text import StopCutter, ThoughtSplitter, cut_at_stop
 from ._tool_forms import hub_choice, hub_schema, openai_tool
-from .messages import REASONING_KEY, from_create_result, from_langchain, response_metadata, usage_metadata
+from .messages import from_create_result, from_langchain
+
+_USAGE = "include_usage"
+"""Parameter of clients whose service tells the tokens of a stream only when it is asked to."""
 
 StructuredMethod = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -43,6 +47,7 @@ class HubChatModel(BaseChatModel):
     `json_output`, all others as `extra_create_args` of the client.
     `stop` is obeyed here, whatever the client's service knows of it: the text ends before the first of the stop
     sequences, and a stream is left there (its tokens are then not counted: the service tells them at the end only).
+    The tokens of a stream are asked for where a client tells them on request only (`include_usage`).
     Usage, finish reason, log probabilities and reasoning are where LangChain's own models put them. Cancelling an
     asynchronous call cancels the client's request.
 
@@ -64,7 +69,13 @@ class HubChatModel(BaseChatModel):
     """Author of earlier replies that have no name."""
 
     extra_create_args: dict[str, Any] = Field(default_factory=dict)
-    """Options of the client for every call, such as `temperature`."""
+    """Options of the client for every call, such as `temperature`; those that have no field here come here."""
+
+    stop: list[str] = Field(default_factory=list)
+    """Stop sequences of calls that name none."""
+
+    streaming: bool = False
+    """Whether `invoke` streams as well, so that callbacks see the pieces."""
 
     cancellation_token: CancellationToken | None = Field(default=None, exclude=True, repr=False)
     """Cancels every call, a synchronous one included."""
@@ -81,7 +92,25 @@ class HubChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         # LangChain's caches take what is the same here for the same model.
-        return {"model_name": self.model_name, "client": self._client_identity(), **self.extra_create_args}
+        stop = {"stop": self.stop} if self.stop else {}
+        return {"model_name": self.model_name, "client": self._client_identity(), **stop, **self.extra_create_args}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop or None, **{**self.extra_create_args, **kwargs})
+        params["ls_provider"] = self._llm_type
+        return params
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_options(cls, values: Any) -> Any:
+        """Hand options of the service to the client, as LangChain's models take them: `temperature=0`."""
+        if not isinstance(values, dict):
+            return values
+        fields = {name: value for name, value in values.items() if name in cls.model_fields}
+        options = {name: value for name, value in values.items() if name not in fields}
+        if options:
+            fields["extra_create_args"] = {**fields.get("extra_create_args", {}), **options}
+        return fields
 
     @model_validator(mode="after")
     def _tell_profile(self) -> Self:
@@ -189,13 +218,14 @@ class HubChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        stop = stop or self.stop
         result = await self.model_client.create(from_langchain(messages, source=self.source), **self._arguments(kwargs))
         if stop and isinstance(result.content, str):
             text = cut_at_stop(result.content, stop)
             if text != result.content:
                 result = result.model_copy(update={"content": text, "finish_reason": "stop"})
         message = from_create_result(result)
-        message.response_metadata["model_name"] = self.model_name
+        message.response_metadata["model_name"] = self._name_of(kwargs)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _stream(
@@ -221,10 +251,16 @@ class HubChatModel(BaseChatModel):
     async def _chunks(
         self, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        splitter, cutter = ThoughtSplitter(), StopCutter(stop or ())
+        stop, name = stop or self.stop, self._name_of(options)
+        splitter, cutter = ThoughtSplitter(), StopCutter(stop)
         shown: set[str] = set()
-        stream = self.model_client.create_stream(
-            from_langchain(messages, source=self.source), **self._arguments(options)
+        arguments = self._arguments(options)
+        create_stream: Any = self.model_client.create_stream
+        if "stream_options" not in arguments["extra_create_args"] and _USAGE in signature(create_stream).parameters:
+            # What LangChain's own models do: a graph always streams, and its tokens would count as none.
+            arguments[_USAGE] = arguments["extra_create_args"].pop(_USAGE, True)
+        stream: AsyncGenerator[str | CreateResult, None] = create_stream(
+            from_langchain(messages, source=self.source), **arguments
         )
         async with aclosing(stream):
             async for piece in stream:
@@ -234,45 +270,21 @@ class HubChatModel(BaseChatModel):
                         text = cutter.feed(text)
                     if text:
                         shown.add(kind)
-                        yield _chunk(text, kind)
+                        yield text_chunk(text, kind)
                     if cutter.stopped:
-                        yield self._final(AIMessageChunk(content=""), {"finish_reason": "stop"})
+                        yield final_chunk(AIMessageChunk(content=""), {"finish_reason": "stop", "model_name": name})
                         return
                 if last is not None:
                     rest = cutter.end()
                     if rest:
                         shown.add("text")
-                        yield _chunk(rest, "text")
-                    yield self._last(last, shown, stop or ())
+                        yield text_chunk(rest, "text")
+                    yield last_chunk(last, shown, stop, name)
 
-    def _last(self, result: CreateResult, shown: set[str], stop: Sequence[str]) -> ChatGenerationChunk:
-        """Return the chunk that ends a stream: the calls, and what of the reply the client did not stream."""
-        text, thought, metadata = "", "", response_metadata(result)
-        if isinstance(result.content, str):
-            if "thought" not in shown:
-                thought = result.thought or ""
-            if "text" not in shown:
-                text = cut_at_stop(result.content, stop)
-                if text != result.content:
-                    metadata["finish_reason"] = "stop"
-        elif not shown:
-            text = result.thought or ""
-        calls = [] if isinstance(result.content, str) else result.content
-        message = AIMessageChunk(
-            content=text,
-            additional_kwargs={REASONING_KEY: thought} if thought else {},
-            tool_call_chunks=[
-                tool_call_chunk(name=call.name, args=call.arguments or "{}", id=call.id, index=index)
-                for index, call in enumerate(calls)
-            ],
-            usage_metadata=usage_metadata(result),
-        )
-        return self._final(message, metadata)
-
-    def _final(self, message: AIMessageChunk, metadata: dict[str, Any]) -> ChatGenerationChunk:
-        message.response_metadata = {**metadata, "model_name": self.model_name}
-        message.chunk_position = "last"
-        return ChatGenerationChunk(message=message)
+    def _name_of(self, options: Mapping[str, Any]) -> str:
+        """Return the name of the model of one call, which may ask for another one of the same service."""
+        model = {**self.extra_create_args, **options}.get("model")
+        return model if isinstance(model, str) else self.model_name
 
     def _arguments(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return keyword arguments of the client's methods."""
@@ -339,12 +351,6 @@ def from_model_client(client: ChatCompletionClient, **options: Any) -> BaseChatM
     if isinstance(client, LangChainChatCompletionClient) and not options:
         return client.chat_model
     return HubChatModel(model_client=client, **options)
-
-
-def _chunk(text: str, kind: str) -> ChatGenerationChunk:
-    if kind == "text":
-        return ChatGenerationChunk(message=AIMessageChunk(content=text))
-    return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs={REASONING_KEY: text}))
 
 
 def _wanted_json(response_format: Any) -> bool | type[BaseModel] | None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hubbub_core.hub.source import SourceError, load_attribute
-from hubbub_core.models import ChatCompletionClient, ModelInfo
+from hubbub_core.models import ModelInfo
 from hubbub_registry import ComponentModel
-
-T = TypeVar("T")
 
 
 class LangChainToolAdapterConfig(BaseModel):
@@ -72,43 +68,3 @@ class RunnableAgentConfig(BaseModel):
 
     description: str = ""
     """One line on what the agent does."""
-
-
-def load_object(reference: str, kind: type[T], what: str, model: ChatCompletionClient | None = None) -> T:
-    """Load what `FILE.py:ATTRIBUTE` names; a function is called, with the model if it takes one.
-
-    Args:
-        reference: `FILE.py:ATTRIBUTE`.
-        kind: The class of LangChain that it has to be of.
-        what: That class in words, for errors: `"a LangChain tool"`.
-        model: The hub's model client for the function; it gets it dressed as a `BaseChatModel`.
-
-    Raises:
-        CapabilityError: The caller did not grant `code`.
-        SourceError: A ValueError: there is no such file or attribute, or it is not of that kind and makes none.
-    """
-    found = load_attribute(reference, what=what)
-    if inspect.isfunction(found) or inspect.ismethod(found):
-        found = _call(reference, found, model)
-    if isinstance(found, kind):
-        return found
-    raise SourceError(reference, f"is of type {type(found).__name__}, not {what} or a function that returns one")
-
-
-def _call(reference: str, function: Any, model: ChatCompletionClient | None) -> Any:
-    from .chat_model import HubChatModel
-
-    if inspect.iscoroutinefunction(function):
-        raise SourceError(reference, "is a coroutine function; the function is a plain one")
-    parameters = inspect.signature(function).parameters
-    arguments: dict[str, Any] = {}
-    if "model" in parameters:
-        if model is None and parameters["model"].default is inspect.Parameter.empty:
-            raise SourceError(reference, "takes a model; set `model` in the configuration")
-        if model is not None:
-            arguments["model"] = HubChatModel(model_client=model)
-    try:
-        inspect.signature(function).bind(**arguments)
-    except TypeError as error:
-        raise SourceError(reference, f"{error}; it may take one parameter, `model`, and no other") from None
-    return function(**arguments)

@@ -16,7 +16,6 @@ from langchain_core import messages as lc
 from langchain_core.messages.ai import UsageMetadata
 
 from hubbub_core import FunctionCall, Image
-from hubbub_core.exchange import Source
 from hubbub_core.models import (
     AssistantMessage,
     ChatCompletionTokenLogprob,
@@ -160,21 +159,6 @@ def finish_reason_of(message: object) -> str | None:
         if isinstance(reason, str) and reason:
             return _FINISH_REASONS.get(reason.lower(), reason.lower())
     return None
-
-
-def citations_of(message: object) -> list[Source]:
-    """Return what the text of a message cites, the place in the text as metadata."""
-    if not isinstance(message, lc.AIMessage) or isinstance(message.content, str):
-        return []
-    cited: list[Source] = []
-    for block in message.content_blocks:
-        for note in block.get("annotations", ()) if block["type"] == "text" else ():
-            if note["type"] != "citation":
-                continue
-            title, uri = note.get("title", ""), note.get("url")
-            place = {key: note[key] for key in ("start_index", "end_index") if key in note}
-            cited.append(Source(content=note.get("cited_text", ""), title=title, uri=uri, metadata=place))
-    return cited
 
 
 def function_calls(message: lc.AIMessage) -> list[FunctionCall]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -13,30 +13,19 @@ from langchain_core.runnables import Runnable, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
-from hubbub_core import EVENT_LOGGER_NAME, CancellationToken, FunctionCall, Image
-from hubbub_core.models import (
-    ChatCompletionClient,
-    CreateResult,
-    LLMMessage,
-    ModelCapabilities,
-    ModelFamily,
-    ModelInfo,
-    RequestUsage,
-    UserMessage,
-    validate_model_info,
-)
-from hubbub_core.running import iterate, linked
+from hubbub_core import FunctionCall
+from hubbub_core.hub.objects import load_object
+from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelFamily, ModelInfo
+from hubbub_core.models.foreign import ForeignChatCompletionClient, ToolChoice, schema_of
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
 from ._tokens import estimate_tokens
-from ._tool_forms import ToolChoice, functions_of, langchain_choice, schema_of
+from ._tool_forms import functions_of, langchain_choice
 from .chat_model import HubChatModel
-from .config import LangChainChatCompletionClientConfig, load_object
+from .config import LangChainChatCompletionClientConfig
 from .messages import text_and_reasoning, to_create_result, to_langchain
 
-_event_logger = logging.getLogger(EVENT_LOGGER_NAME)
-_NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 _DEFAULT_WINDOW = 128_000
 _ANY_JSON: dict[str, Any] = {"title": "answer", "description": "The answer.", "type": "object", "properties": {}}
 
@@ -49,7 +38,9 @@ class _Request(NamedTuple):
     """Name of the call that is the structured answer, when the model gives it as one; empty when any call is."""
 
 
-class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainChatCompletionClientConfig]):
+class LangChainChatCompletionClient(
+    ForeignChatCompletionClient[_Request], Component[LangChainChatCompletionClientConfig]
+):
     """Any chat model of LangChain as a model client of the hub.
 
     Options in `extra_create_args` are keyword arguments of the model's own methods, `config` among them (callbacks,
@@ -82,12 +73,9 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
     ) -> None:
         if not isinstance(chat_model, BaseChatModel):
             raise TypeError(f"expected a chat model of langchain_core, not a {type(chat_model).__name__}")
-        if model_info is not None:
-            validate_model_info(model_info)
+        super().__init__(_info_of(chat_model) if model_info is None else model_info)
         self._chat_model = chat_model
-        self._model_info = model_info or _info_of(chat_model)
         self._context_window = context_window or _profile(chat_model).get("max_input_tokens")
-        self._usage = _NO_USAGE
         self._warned_window = False
         self._source: LangChainChatCompletionClientConfig | None = None
 
@@ -96,109 +84,30 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
         """The model itself."""
         return self._chat_model
 
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        """Ask the model and return its whole reply.
+    async def _ask(self, request: _Request) -> CreateResult:
+        return self._result(await request.runnable.ainvoke(request.messages, **request.options), request)
 
-        Raises:
-            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
-                carry.
-            Exception: What the model raised.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
-        reply = await linked(request.runnable.ainvoke(request.messages, **request.options), cancellation_token)
-        result = self._result(reply, request)
-        if _event_logger.isEnabledFor(logging.INFO):
-            from hubbub_core.logging import LLMCallEvent
-
-            _event_logger.info(
-                LLMCallEvent(
-                    messages=_dump(messages),
-                    response=result.model_dump(mode="json"),
-                    prompt_tokens=result.usage.prompt_tokens,
-                    completion_tokens=result.usage.completion_tokens,
-                )
-            )
-        return result
-
-    async def create_stream(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> AsyncGenerator[str | CreateResult, None]:
-        """Ask the model and yield the pieces of its text as they come, then one `CreateResult` with the whole reply.
-
-        Reasoning is yielded between `<think>` and `</think>`, and is the result's `thought`.
-
-        Raises:
-            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
-                carry.
-            Exception: What the model raised.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
-        if _event_logger.isEnabledFor(logging.INFO):
-            from hubbub_core.logging import LLMStreamStartEvent
-
-            _event_logger.info(LLMStreamStartEvent(messages=_dump(messages)))
+    async def _ask_streaming(self, request: _Request, emit: Callable[[str], None]) -> CreateResult:
         chunks: list[AIMessage] = []
         thinking = shown = False
-        stream = iterate(
-            request.runnable.astream(request.messages, **request.options), cancellation_token or CancellationToken()
-        )
-        try:
+        # LangChain types this as an iterator; it is a generator, which holds the model's request.
+        stream = cast("AsyncGenerator[AIMessage, None]", request.runnable.astream(request.messages, **request.options))
+        async with aclosing(stream):
             async for chunk in stream:
                 chunks.append(chunk)
                 text, thought = text_and_reasoning(chunk)
                 if thought:
-                    yield thought if thinking else "<think>" + thought
+                    emit(thought if thinking else "<think>" + thought)
                     thinking = True
                 if text:
-                    yield "</think>" + text if thinking else text
+                    emit("</think>" + text if thinking else text)
                     thinking, shown = False, True
-        finally:
-            await stream.aclose()
         if thinking:
-            yield "</think>"
+            emit("</think>")
         result = self._result(_merged(chunks), request)
         if not shown and request.answer is not None and isinstance(result.content, str) and result.content:
-            yield result.content  # it came as the arguments of a call
-        if _event_logger.isEnabledFor(logging.INFO):
-            from hubbub_core.logging import LLMStreamEndEvent
-
-            _event_logger.info(
-                LLMStreamEndEvent(
-                    response=result.model_dump(mode="json"),
-                    prompt_tokens=result.usage.prompt_tokens,
-                    completion_tokens=result.usage.completion_tokens,
-                )
-            )
-        yield result
-
-    async def close(self) -> None:
-        """Do nothing: the model belongs to whoever made it."""
-
-    def actual_usage(self) -> RequestUsage:
-        """Return the tokens of all requests, as far as the model told them."""
-        return self._usage
-
-    def total_usage(self) -> RequestUsage:
-        """Return the tokens of all requests, as far as the model told them."""
-        return self._usage
+            emit(result.content)  # it came as the arguments of a call
+        return result
 
     def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
         """Return about how many tokens the messages and tools take up: a quarter of their bytes of UTF-8.
@@ -225,19 +134,6 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
                 )
         return window - self.count_tokens(messages, tools=tools)
 
-    @property
-    def capabilities(self) -> ModelCapabilities:
-        """What the model can do, in the older form. Use `model_info`."""
-        info = self._model_info
-        return ModelCapabilities(
-            vision=info["vision"], function_calling=info["function_calling"], json_output=info["json_output"]
-        )
-
-    @property
-    def model_info(self) -> ModelInfo:
-        """What the model can do."""
-        return self._model_info
-
     def _request(
         self,
         messages: Sequence[LLMMessage],
@@ -246,16 +142,13 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
         json_output: bool | type[BaseModel] | None,
         extra_create_args: Mapping[str, Any],
     ) -> _Request:
-        self._check_vision(messages)
         functions = functions_of(tools)
         choice = langchain_choice(tool_choice, [function["name"] for function in functions])
-        if functions and not self._model_info["function_calling"]:
-            raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
         if tool_choice == "none":
             functions, choice = [], None
         runnable: Runnable[Any, Any] = self._chat_model
         answer: str | None = None
-        if isinstance(json_output, type) and issubclass(json_output, BaseModel):
+        if isinstance(json_output, type):
             if functions:
                 function = convert_to_openai_tool(json_output)["function"]
                 if choice is None:
@@ -263,15 +156,13 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
                     functions, choice, answer = functions_of([*functions, function]), "any", function["name"]
                 runnable = self._bound(functions, choice)
             else:
-                runnable, answer = self._structured(json_output), ""
-        elif json_output is True:
+                runnable, answer = self._asking_part(json_output), ""
+        elif json_output:
             if functions:
                 raise ValueError(
                     "LangChain's models take no JSON mode together with tools; pass a pydantic class as json_output"
                 )
             runnable = self._json_mode()
-        elif json_output not in (None, False):
-            raise ValueError(f"json_output must be a boolean or a Pydantic model class, got {json_output!r}")
         elif functions:
             runnable = self._bound(functions, choice)
         return _Request(runnable, to_langchain(messages), dict(extra_create_args), answer)
@@ -284,13 +175,6 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
             return self._chat_model.bind_tools(formatted, tool_choice=choice)
         except NotImplementedError as error:
             raise ValueError(f"{type(self._chat_model).__name__} does not bind tools, so it cannot call any") from error
-
-    def _structured(self, schema: type[BaseModel]) -> Runnable[Any, Any]:
-        if not self._model_info.get("structured_output", False):
-            raise ValueError(
-                "Model does not support structured output. Set model_info['structured_output'] if it does."
-            )
-        return self._asking_part(schema)
 
     def _json_mode(self) -> Runnable[Any, Any]:
         if not self._model_info["json_output"]:
@@ -314,24 +198,11 @@ class LangChainChatCompletionClient(ChatCompletionClient, Component[LangChainCha
             )
         return structured.first
 
-    def _check_vision(self, messages: Sequence[LLMMessage]) -> None:
-        if self._model_info["vision"]:
-            return
-        for message in messages:
-            if isinstance(message, UserMessage) and any(isinstance(part, Image) for part in message.content):
-                raise ValueError(
-                    "Model does not support vision and image was provided. Set model_info['vision'] if it does."
-                )
-
     def _result(self, reply: BaseMessage, request: _Request) -> CreateResult:
         if not isinstance(reply, AIMessage):
             raise ValueError(f"the chat model answered with a {type(reply).__name__}, not with an AIMessage")
         result = to_create_result(reply)
-        # Before anything else can fail: the tokens are paid for.
-        self._usage = RequestUsage(
-            prompt_tokens=self._usage.prompt_tokens + result.usage.prompt_tokens,
-            completion_tokens=self._usage.completion_tokens + result.usage.completion_tokens,
-        )
+        self._count(result.usage)
         if request.answer is not None and not isinstance(result.content, str):
             return _unwrapped(result, result.content, request.answer)
         return result
@@ -412,7 +283,3 @@ def _unwrapped(result: CreateResult, calls: Sequence[FunctionCall], answer: str)
     if others:
         return result.model_copy(update={"content": others})
     return result.model_copy(update={"content": calls[0].arguments, "finish_reason": "stop"})
-
-
-def _dump(messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:
-    return [message.model_dump(mode="json") for message in messages]

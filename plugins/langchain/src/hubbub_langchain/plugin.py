@@ -81,15 +81,15 @@ def hubbub_adapters() -> list[AdapterSpec]:
             summary="A LangChain retriever answers with passages",
         ),
         AdapterSpec(
-            source=_RETRIEVER,
-            to="memory",
-            by="hubbub_langchain.retriever.to_memory",
-            summary="What a LangChain retriever finds gets into an agent's context",
-        ),
-        AdapterSpec(
             source="langchain_core.runnables.base.Runnable",
             to="agent",
             by="hubbub_langchain.runnable.from_runnable",
             summary="Chains and other Runnables, chat models too, become agents",
+        ),
+        AdapterSpec(
+            source="langchain_core.runnables.base.Runnable",
+            to="memory",
+            by="hubbub_langchain.retriever.to_memory",
+            summary="What a LangChain retriever, or a chain of one, finds gets into an agent's context",
         ),
     ]

@@ -12,15 +12,18 @@ from langchain_core.runnables.config import merge_configs
 from pydantic import TypeAdapter
 
 from hubbub_core import AdaptedAgent
+from hubbub_core.error_notes import naming_agent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.hub.objects import load_object
 from hubbub_core.models import ChatCompletionClient, LLMMessage
+from hubbub_core.passages import with_sources
 from hubbub_core.running import iterate
 from hubbub_registry import Component, ComponentBase, NotReadyError
 
 from ._answer import Collector, Output, read_answer
-from ._documents import with_sources
 from ._question import Input, question_for
-from .config import RunnableAgentConfig, load_object
+from .chat_model import HubChatModel
+from .config import RunnableAgentConfig
 from .usage import UsageMeter
 
 _MESSAGES: TypeAdapter[list[LLMMessage]] = TypeAdapter(list[LLMMessage])
@@ -95,27 +98,10 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
             asyncio.CancelledError: The context's token was cancelled. A synchronous step that runs in a thread cannot
                 be stopped: it ends by itself, and what it returns is not used.
         """
-        new = with_sources(task)
-        said = [*self._history, *new]
-        meter = UsageMeter()
-        config = merge_configs(
-            {"run_name": context.name}, self._config, {"callbacks": [meter], "metadata": {"session": context.session}}
-        )
-        collector = Collector(context.name, self._output)
-        stream = self._runnable.astream(self._question.build(task, said), config)
-        async with aclosing(iterate(stream, context.cancellation_token)) as pieces:
-            async for piece in pieces:
-                for chunk in collector.feed(piece):
-                    yield chunk
-        final = collector.final()
-        for chunk in collector.calls(final):
-            yield chunk
-        result = read_answer(context.name, self._output, final)
-        if not (result.usage.prompt_tokens or result.usage.completion_tokens):
-            result = result.model_copy(update={"usage": meter.usage})
-        if self._question.takes_conversation:
-            self._history = [*said, *result.messages]
-        yield result
+        with naming_agent(f"LangChain runnable {self.name!r}", context.name):
+            async with aclosing(self._run(task, context)) as items:
+                async for item in items:
+                    yield item
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the conversation as JSON; empty before the first run, and for a Runnable that takes no messages."""
@@ -139,6 +125,29 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
         if self._model is not None:
             await self._model.close()
 
+    async def _run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
+        new = with_sources(task)
+        said = [*self._history, *new]
+        meter = UsageMeter()
+        config = merge_configs(
+            {"run_name": context.name}, self._config, {"callbacks": [meter], "metadata": {"session": context.session}}
+        )
+        collector = Collector(context.name, self._output)
+        stream = self._runnable.astream(self._question.build(task, said), config)
+        async with aclosing(iterate(stream, context.cancellation_token)) as pieces:
+            async for piece in pieces:
+                for chunk in collector.feed(piece):
+                    yield chunk
+        final = collector.final()
+        for chunk in collector.calls(final):
+            yield chunk
+        result = read_answer(context.name, self._output, final)
+        if not (result.usage.prompt_tokens or result.usage.completion_tokens):
+            result = result.model_copy(update={"usage": meter.usage})
+        if self._question.takes_conversation:
+            self._history = [*said, *result.messages]
+        yield result
+
     def _to_config(self) -> RunnableAgentConfig:
         if self._source is None:
             raise TypeError(
@@ -153,7 +162,12 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
         # LangChain's own class is abstract, which a type checker does not take for a class that is asked for.
         kind: Any = Runnable
         agent = cls(
-            load_object(config.runnable, kind, "a LangChain Runnable", model),
+            load_object(
+                config.runnable,
+                kind,
+                "a LangChain Runnable",
+                offers={"model": None if model is None else HubChatModel(model_client=model)},
+            ),
             name=config.name,
             description=config.description,
             input=config.input,

@@ -19,12 +19,13 @@ from pydantic_core import to_jsonable_python
 
 from hubbub_core import CancellationToken, trace_tool_span
 from hubbub_core.blocking import LoopThread
+from hubbub_core.hub.objects import load_object
 from hubbub_core.running import linked
 from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema
 from hubbub_core.utils import schema_to_pydantic_model
 from hubbub_registry import Component
 
-from .config import LangChainToolAdapterConfig, load_object
+from .config import LangChainToolAdapterConfig
 
 
 class LangChainToolAdapter(BaseTool[BaseModel, Any], Component[LangChainToolAdapterConfig]):

@@ -10,7 +10,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from pydantic import JsonValue
 
 from hubbub_core.exchange import AgentChunk, ChunkKind
-from hubbub_langchain.messages import function_calls, text_and_reasoning
+from hubbub_langchain.answers import call_chunks
+from hubbub_langchain.messages import text_and_reasoning
 
 
 class ChunkReader:
@@ -35,7 +36,7 @@ class ChunkReader:
             if text:
                 yield self._chunk(text, "text", place)
             if not isinstance(message, AIMessageChunk):
-                yield from self._calls(message, place)
+                yield from call_chunks(message, self._source, place)
             elif message.tool_call_chunks or message.id in self._calling:
                 streamed = self._calling.get(message.id)
                 self._calling[message.id] = (message if streamed is None else streamed[0] + message, place)
@@ -73,12 +74,7 @@ class ChunkReader:
     def _complete_calls(self) -> Iterator[AgentChunk]:
         calling, self._calling = self._calling, {}
         for message, place in calling.values():
-            yield from self._calls(message, place)
-
-    def _calls(self, message: AIMessage, place: dict[str, JsonValue]) -> Iterator[AgentChunk]:
-        for call in function_calls(message):
-            about: dict[str, JsonValue] = {"name": call.name, "call_id": call.id, "arguments": call.arguments}
-            yield self._chunk(f"{call.name}({call.arguments})", "tool_call", {**place, **about})
+            yield from call_chunks(message, self._source, place)
 
     def _chunk(self, content: str, kind: ChunkKind, metadata: dict[str, JsonValue]) -> AgentChunk:
         return AgentChunk(content=content, source=self._source, kind=kind, metadata=metadata)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import inspect
-import json
-import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
+from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 from langgraph.pregel import Pregel
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
 
 from hubbub_core.exchange import AgentResult, AgentTask, Source
 from hubbub_core.models import (
-    AssistantMessage,
-    FunctionExecutionResultMessage,
     LLMMessage,
-    SystemMessage,
-    UserMessage,
 )
-from hubbub_langchain.messages import from_langchain, to_langchain
+from hubbub_core.passages import passages_text
+from hubbub_langchain.annotations import alternatives, shown
+from hubbub_langchain.answers import HUB_MESSAGES, answer_messages
+from hubbub_langchain.documents import documents_in, sources_of
+from hubbub_langchain.messages import to_langchain
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 Input: TypeAlias = str | Callable[[AgentTask], Any] | None
@@ -29,8 +29,9 @@ BuildInput: TypeAlias = Callable[[AgentTask, Sequence[LLMMessage]], Any]
 """Takes the task and those of its messages that the graph does not know yet; returns the graph's input."""
 
 _Form: TypeAlias = Literal["text", "messages", "hub messages", "task", "mapping"]
-_HUB_MESSAGES = (SystemMessage, UserMessage, AssistantMessage, FunctionExecutionResultMessage)
 _EXTRAS = ("sources", "metadata")
+STRUCTURED: Final = "structured_response"
+"""Key in which LangChain's agents keep what they make when they are given a response format."""
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
@@ -54,7 +55,7 @@ def input_builder(graph: Graph, name: str, wanted: Input) -> BuildInput:
         form = _form(root)
         if form is None:
             raise ValueError(
-                f"graph {name!r} takes {_shown(root)}, which a task does not become by itself; "
+                f"graph {name!r} takes {shown(root)}, which a task does not become by itself; "
                 "pass input=, a function of the AgentTask that returns it"
             )
         root_form: _Form = form
@@ -71,7 +72,7 @@ def input_builder(graph: Graph, name: str, wanted: Input) -> BuildInput:
     form = _form(fields[key])
     if form is None and key != "messages":
         raise ValueError(
-            f"the input key {key!r} of graph {name!r} takes {_shown(fields[key])}, which a task does not become by "
+            f"the input key {key!r} of graph {name!r} takes {shown(fields[key])}, which a task does not become by "
             "itself; pass input=, a function of the AgentTask that returns the whole input"
         )
     field_form: _Form = form or "messages"
@@ -135,11 +136,16 @@ def read_output(name: str, wanted: Output, final: Any, fresh: Sequence[Any], top
             value = fresh
     elif isinstance(final, list):
         value = fresh
-    result = value if isinstance(value, AgentResult) else AgentResult(messages=_hub_messages(name, value))
+    if isinstance(value, AgentResult):
+        result = value
+    elif found := sources_of(documents_in(value)):
+        result = AgentResult.from_text(passages_text(found), source=name, sources=found)
+    else:
+        result = AgentResult(messages=answer_messages(value, source=name, owner=f"graph {name!r}"))
     if isinstance(final, Mapping):
         update: dict[str, Any] = {
             "sources": [*result.sources, *_sources(name, final.get("sources"))],
-            "metadata": {**_metadata(final.get("metadata")), **result.metadata},
+            "metadata": {**_metadata(final.get("metadata")), **_structured(name, final, value), **result.metadata},
         }
         if topic is not None and result.topic is None:
             update["topic"] = _topic(name, topic, final.get(topic))
@@ -184,28 +190,15 @@ def _only_key(name: str, final: Mapping[str, Any], topic: str | None) -> str | N
     return keys[0] if keys else None
 
 
-def _hub_messages(name: str, value: Any) -> list[LLMMessage]:
-    if value is None:
-        return []
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    if values and all(isinstance(item, BaseMessage) for item in values):
-        return from_langchain(values, source=name)
-    if values and all(isinstance(item, _HUB_MESSAGES) for item in values):
-        return values
-    if isinstance(value, str):
-        return [AssistantMessage(content=str(value), source=name)]
-    if isinstance(value, BaseModel):
-        return [AssistantMessage(content=value.model_dump_json(), source=name)]
-    if not values:
-        return []
+def _structured(name: str, final: Mapping[str, Any], answer: Any) -> dict[str, JsonValue]:
+    """Return what LangChain's agents make beside their last message when they are given a response format."""
+    found = final.get(STRUCTURED)
+    if found is None or found is answer:
+        return {}
     try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"graph {name!r} returned a {type(value).__name__} that is neither text, messages nor JSON ({error}); "
-            "pass output=, a function that makes one of these of it"
-        ) from error
-    return [AssistantMessage(content=text, source=name)]
+        return {STRUCTURED: to_jsonable_python(found)}
+    except ValueError as error:  # PydanticSerializationError is one
+        raise ValueError(f"{STRUCTURED!r} of graph {name!r} is not JSON: {error}") from error
 
 
 def _sources(name: str, found: Any) -> list[Source]:
@@ -213,10 +206,14 @@ def _sources(name: str, found: Any) -> list[Source]:
         return []
     if not isinstance(found, list | tuple):
         raise ValueError(
-            f"'sources' of graph {name!r} is of type {type(found).__name__}; it takes a list of Source or dicts"
+            f"'sources' of graph {name!r} is of type {type(found).__name__}; it takes a list of Source, documents or "
+            "dicts"
         )
     sources = []
     for position, item in enumerate(found):
+        if isinstance(item, Document):
+            sources += sources_of([item])
+            continue
         try:
             sources.append(Source(content=item) if isinstance(item, str) else Source.model_validate(item))
         except ValidationError as error:
@@ -252,7 +249,7 @@ def _value(form: _Form, task: AgentTask, new: Sequence[LLMMessage], annotation: 
             return list(new)
         case "messages":
             return to_langchain(new)
-    kind = next(member for member in _members(annotation) if _is_mapping(member))
+    kind = next(member for member in alternatives(annotation) if _is_mapping(member))
     content = {"messages": _value(_form(_hints(kind).get("messages")) or "messages", task, new, None)}
     # A TypedDict is a dict; a dataclass or pydantic model is made.
     return content if issubclass(get_origin(kind) or kind, dict) else kind(**content)
@@ -304,7 +301,7 @@ def _hints(annotated: Any) -> dict[str, Any]:
 
 def _form(annotation: Any) -> _Form | None:
     """Tell in which form a type takes a task; None when it takes none."""
-    members = _members(annotation)
+    members = alternatives(annotation)
     if Any in members or str in members or inspect.Parameter.empty in members:
         return "text"
     for member in members:
@@ -314,8 +311,8 @@ def _form(annotation: Any) -> _Form | None:
         if _is_mapping(member):
             return "mapping"
         if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not tuple:
-            items = _members(get_args(member)[0]) if get_args(member) else [Any]
-            if any(item in _HUB_MESSAGES for item in items):
+            items = alternatives(get_args(member)[0]) if get_args(member) else [Any]
+            if any(item in HUB_MESSAGES for item in items):
                 return "hub messages"
             if Any in items or any(isinstance(item, type) and issubclass(item, BaseMessage) for item in items):
                 return "messages"
@@ -324,17 +321,3 @@ def _form(annotation: Any) -> _Form | None:
 
 def _is_mapping(member: Any) -> bool:
     return (get_origin(member) or member) is dict or (isinstance(member, type) and "messages" in _hints(member))
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Return the alternatives of a type, `Annotated` and unions opened."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _members(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return [member for part in get_args(annotation) for member in _members(part)]
-    return [annotation]
-
-
-def _shown(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

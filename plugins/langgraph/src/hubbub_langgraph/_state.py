@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langchain_core.messages import BaseMessage, ToolMessage, message_to_dict, messages_from_dict
 from langgraph.types import Interrupt, Send
 from pydantic import BaseModel
 
@@ -26,6 +26,8 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
+
+from ._mapping import STRUCTURED
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -51,8 +53,16 @@ _EXCHANGE: Final[dict[str, type[BaseModel]]] = {
 }
 
 
-async def save_thread(saver: BaseCheckpointSaver[Any], thread: str, graph: str) -> dict[str, Any]:
+async def save_thread(
+    saver: BaseCheckpointSaver[Any], thread: str, graph: str, checkpoint: str | None = None
+) -> dict[str, Any]:
     """Return a thread's newest checkpoints as JSON; empty when the thread has none.
+
+    Args:
+        saver: The checkpointer.
+        thread: Id of the thread.
+        graph: The graph's name, for errors.
+        checkpoint: Id of the newest checkpoint that counts; None for the thread's.
 
     Raises:
         ValueError: A value in the state is not JSON; the error says where it is.
@@ -60,6 +70,8 @@ async def save_thread(saver: BaseCheckpointSaver[Any], thread: str, graph: str) 
     newest: dict[str, CheckpointTuple] = {}
     async for found in saver.alist({"configurable": {"thread_id": thread}}):
         namespace = found.config["configurable"].get("checkpoint_ns", "")
+        if checkpoint is not None and found.checkpoint["id"] > checkpoint:
+            continue
         if namespace not in newest or found.checkpoint["id"] > newest[namespace].checkpoint["id"]:
             newest[namespace] = found
     if "" not in newest:
@@ -108,7 +120,7 @@ async def restore_thread(saver: BaseCheckpointSaver[Any], thread: str, checkpoin
 def _encode_checkpoint(namespace: str, found: CheckpointTuple, graph: str) -> dict[str, Any]:
     where = f"state of graph {graph!r}" + (f", subgraph {namespace.partition(':')[0]!r}" if namespace else "")
     checkpoint = {
-        key: {name: _encode(item, f"{where}: {name}") for name, item in value.items()}
+        key: {name: _encode(_plain(name, item), f"{where}: {name}") for name, item in value.items()}
         if key == "channel_values" and isinstance(value, dict)
         else _encode(value, f"{where}: {key}")
         for key, value in found.checkpoint.items()
@@ -118,11 +130,16 @@ def _encode_checkpoint(namespace: str, found: CheckpointTuple, graph: str) -> di
         "checkpoint": checkpoint,
         "metadata": _encode(dict(found.metadata), f"{where}: metadata"),
         "writes": [
-            [task, channel, _encode(value, f"{where}: {channel}")]
+            [task, channel, _encode(_plain(channel, value), f"{where}: {channel}")]
             for task, channel, value in found.pending_writes or []
             if channel != _ERROR
         ],
     }
+
+
+def _plain(channel: str, value: Any) -> Any:
+    """Return the data of what an agent with a response format made: it is an output, which each run makes anew."""
+    return value.model_dump(mode="json") if channel == STRUCTURED and isinstance(value, BaseModel) else value
 
 
 def _encode(value: Any, where: str) -> Any:
@@ -142,6 +159,10 @@ def _encode(value: Any, where: str) -> Any:
     if type(value) in (tuple, set, frozenset):
         items = [_encode(item, f"{where}[{position}]") for position, item in enumerate(value)]
         return {_TYPE: type(value).__name__, "items": items}
+    if isinstance(value, ToolMessage) and value.artifact is not None:
+        # By itself: as a part of the message, its documents would become dicts.
+        bare = value.model_copy(update={"artifact": None})
+        return {**_encode(bare, where), "artifact": _encode(value.artifact, f"{where}.artifact")}
     if isinstance(value, BaseMessage):
         return {_TYPE: "message", "message": _encode(message_to_dict(value), where)}
     if isinstance(value, Document):
@@ -182,7 +203,10 @@ def _decode(value: Any) -> Any:
         case "frozenset":
             return frozenset(_decode(value["items"]))
         case "message":
-            return messages_from_dict([_decode(value["message"])])[0]
+            message = messages_from_dict([_decode(value["message"])])[0]
+            if "artifact" not in value:
+                return message
+            return message.model_copy(update={"artifact": _decode(value["artifact"])})
         case "document":
             return Document(**_decode(value["document"]))
         case "interrupt":

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, ClassVar, NoReturn, Self, cast
 
-from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -17,9 +17,11 @@ from langgraph.pregel import Pregel
 from langgraph.types import Interrupt
 
 from hubbub_core import AdaptedAgent, CancellationToken
-from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, message_text
-from hubbub_core.models import AssistantMessage, ChatCompletionClient, LLMMessage
-from hubbub_langchain.messages import citations_of, finish_reason_of, from_langchain, text_and_reasoning
+from hubbub_core.error_notes import naming_agent
+from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.models import AssistantMessage, ChatCompletionClient
+from hubbub_langchain.documents import sources_behind
+from hubbub_langchain.messages import finish_reason_of, from_langchain
 from hubbub_langchain.usage import UsageMeter
 from hubbub_registry import Component, ComponentBase, NotReadyError
 
@@ -27,6 +29,7 @@ from ._chunks import ChunkReader
 from ._mapping import Graph, Input, Output, check_output, input_builder, new_messages, read_output, takes_messages
 from ._state import decode_thread, restore_thread, save_thread
 from ._stream import stream_graph
+from ._threads import Thread, messages_in, not_told, note_user, read_thread, unsaid
 from .config import LangGraphAgentConfig, load_graph
 from .hub_access import HUB_KEY, GraphHub
 from .interrupts import UnansweredInterruptError, answer, described, question
@@ -34,23 +37,11 @@ from .interrupts import UnansweredInterruptError, answer, described, question
 _UNNAMED = "LangGraph"  # the name of every graph that was given none
 
 
-@dataclass(frozen=True, slots=True)
-class _Thread:
-    """What a checkpointer keeps of the session, as far as the next run has to know it."""
-
-    messages: Sequence[Any] = ()
-    """The conversation, when the graph keeps it in `messages`."""
-
-    interrupts: tuple[Interrupt[Any], ...] = ()
-    waiting: tuple[str, ...] = ()
-    """Nodes before which a breakpoint stopped the graph."""
-
-
 class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAgentConfig]):
     """Runs one graph for one agent key; the session is the graph's `thread_id`.
 
     Where several graphs share one checkpointer, give each a `thread_id` of its own in `config`: the session is appended
-    (`planner/default`), and no graph continues another one's thread.
+    (`planner/default`), and no graph continues another one's thread. A warning names two agents that lack one.
 
     A graph whose input has the key `messages` gets the task's messages, other graphs the task's text in the key
     `input`; entry points of the functional API get text, messages or the `AgentTask`, as their first parameter is
@@ -62,6 +53,10 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
     its text or with `metadata["resume"]`. After a breakpoint (`interrupt_before`, `interrupt_after`), which asks
     nothing, the next task just continues the graph; its nodes read it from `get_hub().task`.
 
+    A run that fails or is cancelled is forgotten: the next task begins at the checkpoint that it began with, an answer
+    and its question included. The checkpoints stay in the thread's history; what a subgraph with a memory of its own
+    (`checkpointer=True`) keeps stays as well.
+
     Nodes find a `GraphHub` in `config["configurable"]["hub"]`.
 
     Args:
@@ -70,7 +65,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         description: One line on what it does.
         input: Key of the input that takes the task's text, or a function of the `AgentTask` that returns the input.
         output: Key of the answer in what the graph returns, or a function of that. The answer is text, messages of
-            LangChain or the hub, an `AgentResult`, or JSON.
+            LangChain or the hub, documents, an `AgentResult`, or JSON.
         topic: Key of what the graph returns that names the topic its result is published to; without it, and where the
             key holds None, that is the agent's own.
         config: LangGraph's configuration of each run (`recursion_limit`, `callbacks`, `configurable`, ...).
@@ -116,7 +111,8 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         self._session: str | None = None
         # None: not known, to be read from the checkpointer. Known after a run that ended well, for nobody else writes
         # to the session's thread; reading it every time would cost what the whole conversation costs to load.
-        self._thread: _Thread | None = None
+        self._thread: Thread | None = None
+        self._broken = False  # whether the last run failed or was cancelled
         self._loaded: tuple[Mapping[str, Any], list[dict[str, Any]]] | None = None
         self._source: LangGraphAgentConfig | None = None
         self._owns_model = False
@@ -135,19 +131,17 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
             asyncio.CancelledError: The context's token was cancelled; the graph's run has ended by then. A synchronous
                 node that runs in a thread cannot be stopped: it ends by itself, and what it returns is not used.
         """
-        if self._saver is None:
-            async with contextlib.aclosing(self._run(task, context)) as items:
-                async for item in items:
-                    yield item
-            return
         # Two runs at once would overwrite each other's checkpoints.
-        await _acquire(self._turn, context.cancellation_token)
+        if self._saver is not None:
+            await _acquire(self._turn, context.cancellation_token)
         try:
-            async with contextlib.aclosing(self._run(task, context)) as items:
-                async for item in items:
-                    yield item
+            with naming_agent(f"LangGraph graph {self.name!r}", context.name):
+                async with contextlib.aclosing(self._run(task, context)) as items:
+                    async for item in items:
+                        yield item
         finally:
-            self._turn.release()
+            if self._saver is not None:
+                self._turn.release()
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the session's newest checkpoint as JSON; empty without a checkpointer, and before the first run.
@@ -164,7 +158,9 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
                 f"graph {self.name!r} has a DeltaChannel, whose value lies in many checkpoints; leave its state to a "
                 "persistent checkpointer"
             )
-        return await save_thread(self._saver, self._thread_id(self._session), self.name)
+        thread_id = self._thread_id(self._session)
+        thread = self._thread or await read_thread(self._graph, thread_id, broken=self._broken)
+        return await save_thread(self._saver, thread_id, self.name, thread.checkpoint)
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a saved state: the next run puts it in the place of what its session's thread holds.
@@ -187,19 +183,25 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
 
     async def _run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
         self._session = context.session
+        if self._saver is not None:
+            note_user(self._saver, self._thread_prefix(), context.name)
         meter = UsageMeter()
         hub = GraphHub(task=task, context=context, model=self._model, _meter=meter, _loop=asyncio.get_running_loop())
         configurable = {"thread_id": self._thread_id(context.session), HUB_KEY: hub}
         config = merge_configs(self._config, {"configurable": configurable, "callbacks": [meter]})
         thread = await self._read_thread(context.session)
+        told = () if thread is None else thread.told
         self._thread = None  # unknown again until this run has ended well
         graph_input = self._input(task, thread)
+        if thread is not None and thread.checkpoint is not None:
+            config = merge_configs(config, {"configurable": {"checkpoint_id": thread.checkpoint}})
 
         reader = ChunkReader(context.name)
         final: Any = None
         known: Sequence[Any] = ()
         started = stopped = False
         interrupts: tuple[Interrupt[Any], ...] = ()
+        self._broken = True
         events = stream_graph(self._graph, graph_input, config, self._context, context.cancellation_token)
         async with contextlib.aclosing(events) as items:
             async for namespace, mode, data in items:
@@ -219,67 +221,64 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
                 elif not namespace:
                     final = _without_interrupts(data)
                     if not started:
-                        known = _messages(final)
+                        known = messages_in(final)
+        self._broken = False
         if not known:
-            known = _messages(graph_input)
+            known = messages_in(graph_input)
         if stopped:
-            yield await self._interrupted(context, final, known, interrupts, meter)
+            fresh = not_told(new_messages(messages_in(final), known), told)
+            yield await self._interrupted(context, fresh, told, interrupts, meter)
             return
-        fresh = new_messages(_messages(final), known)
+        fresh = not_told(new_messages(messages_in(final), known), told)
         result = read_output(context.name, self._output, final, fresh, self._topic)
         if self._saver is not None and (not takes_messages(self._graph) or "messages" in _keys(final)):
-            self._thread = _Thread(_messages(final) if takes_messages(self._graph) else ())
+            self._thread = Thread(messages_in(final) if takes_messages(self._graph) else ())
         yield _completed(result, fresh, meter)
 
+    def _thread_prefix(self) -> Any:
+        return self._config.get("configurable", {}).get("thread_id")
+
     def _thread_id(self, session: str) -> str:
-        prefix = self._config.get("configurable", {}).get("thread_id")
+        prefix = self._thread_prefix()
         return session if prefix is None else f"{prefix}/{session}"
 
-    def _input(self, task: AgentTask, thread: _Thread | None) -> Any:
+    def _input(self, task: AgentTask, thread: Thread | None) -> Any:
         if thread is None:
             return self._build_input(task, task.messages)
         if thread.interrupts:
             return answer(self.name, thread.interrupts, task)
         if thread.waiting:
             return None  # LangGraph's way to say: go on from the checkpoint
-        return self._build_input(task, _unsaid(task.messages, thread.messages))
+        return self._build_input(task, unsaid(task.messages, thread.messages))
 
-    async def _read_thread(self, session: str) -> _Thread | None:
+    async def _read_thread(self, session: str) -> Thread | None:
         """Return what the checkpointer keeps of a session; None without a checkpointer."""
         if self._saver is None:
             return None
         if self._loaded is not None:
             await restore_thread(self._saver, self._thread_id(session), self._loaded[1])
-            self._loaded = None
-            self._thread = None
+            self._loaded = self._thread = None
+            self._broken = False
         if self._thread is not None:
             return self._thread
-        snapshot = await self._graph.aget_state({"configurable": {"thread_id": self._thread_id(session)}})
-        kept = _messages(snapshot.values) if takes_messages(self._graph) else ()
-        waiting = () if snapshot.interrupts or not self._at_breakpoint(snapshot.tasks) else snapshot.next
-        return _Thread(kept, tuple(snapshot.interrupts), tuple(waiting))
-
-    def _at_breakpoint(self, tasks: Sequence[Any]) -> bool:
-        # A failed or cancelled run leaves tasks behind as well; those begin anew with the next task.
-        before, after = self._graph.interrupt_before_nodes, self._graph.interrupt_after_nodes
-        stops = before == "*" or bool(after) or any(task.name in before for task in tasks)
-        return bool(tasks) and stops and all(task.error is None for task in tasks)
+        return await read_thread(self._graph, self._thread_id(session), broken=self._broken)
 
     async def _interrupted(
         self,
         context: AgentContext,
-        final: Any,
-        known: Sequence[Any],
+        fresh: Sequence[Any],
+        told: Sequence[Any],
         interrupts: tuple[Interrupt[Any], ...],
         meter: UsageMeter,
     ) -> AgentResult:
         if self._saver is None:
             raise UnansweredInterruptError(self.name, question(interrupts, ()))
         # Parallel nodes may ask in one step: the checkpoint has all their questions.
-        self._thread = thread = await self._read_thread(context.session)
+        thread = await self._read_thread(context.session)
         assert thread is not None
+        self._thread = replace(thread, told=[*told, *fresh])
         interrupts = thread.interrupts or interrupts
-        fresh = [message for message in new_messages(_messages(final), known) if isinstance(message, BaseMessage)]
+        fresh = [message for message in fresh if isinstance(message, BaseMessage)]
         asked = AssistantMessage(content=question(interrupts, thread.waiting), source=context.name)
         result = AgentResult(
             messages=[*from_langchain(fresh, source=context.name), asked],
@@ -384,7 +383,7 @@ def _completed(result: AgentResult, fresh: Sequence[Any], meter: UsageMeter) -> 
     update: dict[str, Any] = {}
     if not (result.usage.prompt_tokens or result.usage.completion_tokens):
         update["usage"] = meter.usage
-    cited = [source for message in fresh for source in citations_of(message)]
+    cited = [source for message in fresh for source in sources_behind(message)]
     if cited:
         update["sources"] = [*result.sources, *cited]
     if reasons and result.finish_reason == "stop":
@@ -396,47 +395,7 @@ def _keys(state: Any) -> Sequence[str]:
     return list(state) if isinstance(state, Mapping) else []
 
 
-def _messages(state: Any) -> list[Any]:
-    """Return the messages of a state, an input or a returned list."""
-    found = state.get("messages") if isinstance(state, Mapping) else state
-    return list(found) if isinstance(found, list | tuple) else []
-
-
 def _without_interrupts(values: Any) -> Any:
     if isinstance(values, Mapping) and "__interrupt__" in values:
         return {key: value for key, value in values.items() if key != "__interrupt__"} or None
     return values
-
-
-def _unsaid(messages: Sequence[LLMMessage], kept: Sequence[Any]) -> Sequence[LLMMessage]:
-    """Return the messages that follow the conversation which the thread keeps; all of them when they do not repeat it.
-
-    Compared by what was said: function calls stay within the agent that made them, and an answer comes back as a user's
-    message where another agent passes it on.
-    """
-    if len(messages) < 2 or not kept:
-        return messages
-    said = [text for text in map(_said_in_graph, kept) if text]
-    position = 0
-    for index, message in enumerate(messages):
-        text = "" if message.type == "FunctionExecutionResultMessage" else _compact(message_text(message))
-        if not text:
-            continue
-        if position == len(said):
-            return messages[index:]
-        if text != said[position]:
-            return messages
-        position += 1
-    return messages
-
-
-def _said_in_graph(message: Any) -> str:
-    if not isinstance(message, BaseMessage) or isinstance(message, ToolMessage | FunctionMessage):
-        return ""
-    if isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls):
-        return ""
-    return _compact(text_and_reasoning(message)[0])
-
-
-def _compact(text: str) -> str:
-    return "".join(text.split())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from pydantic import BaseModel, ConfigDict, Field
 
-from hubbub_core.hub.source import SourceError, load_attribute
+from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.source import SourceError
 from hubbub_core.models import ChatCompletionClient
 from hubbub_registry import ComponentModel
 
@@ -57,30 +57,9 @@ def load_graph(reference: str, model: ChatCompletionClient | None) -> Graph:
         CapabilityError: The caller did not grant `code`.
         SourceError: A ValueError: there is no such file or attribute, or it is no graph and makes none.
     """
-    found = load_attribute(reference, what="a LangGraph graph")
-    if inspect.isfunction(found) or inspect.ismethod(found):
-        found = _call(reference, found, model)
-    if isinstance(found, Pregel):
-        return found
+    kinds: Any = (Pregel, StateGraph)  # a StateGraph is looked for to say what is missing
+    found: Any = load_object(reference, kinds, "a compiled LangGraph graph", offers={"model": model})
     if isinstance(found, StateGraph):
         raise SourceError(reference, "is a StateGraph that is not compiled; call .compile()")
-    raise SourceError(
-        reference, f"is of type {type(found).__name__}, not a compiled graph or a function that returns one"
-    )
-
-
-def _call(reference: str, function: Any, model: ChatCompletionClient | None) -> Any:
-    if inspect.iscoroutinefunction(function):
-        raise SourceError(reference, "is a coroutine function; the function that makes a graph is a plain one")
-    parameters = inspect.signature(function).parameters
-    arguments: dict[str, Any] = {}
-    if "model" in parameters:
-        if model is None and parameters["model"].default is inspect.Parameter.empty:
-            raise SourceError(reference, "takes a model; set `model` in the agent's configuration")
-        if model is not None:
-            arguments["model"] = model
-    try:
-        inspect.signature(function).bind(**arguments)
-    except TypeError as error:
-        raise SourceError(reference, f"{error}; it may take one parameter, `model`, and no other") from None
-    return function(**arguments)
+    graph: Graph = found
+    return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -57,19 +58,27 @@ def described(interrupts: Sequence[Interrupt[Any]]) -> list[JsonValue]:
 def answer(graph: str, interrupts: Sequence[Interrupt[Any]], task: AgentTask) -> Command[Any]:
     """Return the command that continues a graph with a task as the answer.
 
-    The answer is `metadata["resume"]` of the task where there is one, else its text.
+    The answer is `metadata["resume"]` of the task where there is one, else its text. Several questions are answered by
+    a list, in their order, or by some of their ids; as a text that is JSON.
 
     Raises:
         ValueError: Several interrupts wait, and the task does not say which answer is whose.
     """
     value: JsonValue = task.metadata[RESUME] if RESUME in task.metadata else task.text()
-    ids = {interrupt.id for interrupt in interrupts}
-    if len(ids) > 1 and not (isinstance(value, Mapping) and value and set(value) <= ids):
-        raise ValueError(
-            f"graph {graph!r} waits for {len(ids)} answers; give them in the task's metadata as "
-            f'"{RESUME}": {{id: answer}} with the ids {", ".join(sorted(ids))}'
-        )
-    return Command(resume=value)
+    ids = list(dict.fromkeys(interrupt.id for interrupt in interrupts))
+    if len(ids) < 2:
+        return Command(resume=value)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, list) and len(value) == len(ids):
+        return Command(resume=dict(zip(ids, value, strict=True)))
+    if isinstance(value, Mapping) and value and set(value) <= set(ids):
+        return Command(resume=value)
+    raise ValueError(
+        f"graph {graph!r} waits for {len(ids)} answers; give them as a JSON list in the order of the questions, or as "
+        f'{{id: answer}} with the ids {", ".join(sorted(ids))}, in the task\'s text or its metadata "{RESUME}"'
+    )
 
 
 def _json(interrupt: Interrupt[Any]) -> JsonValue:

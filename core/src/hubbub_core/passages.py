@@ -1,4 +1,4 @@
-"""Documents of LangChain as sources of a result, and sources as text that a reader or a model takes in."""
+"""Passages that agents find: read from a framework's documents, and written for a reader or a model."""
 
 from __future__ import annotations
 
@@ -6,34 +6,47 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from langchain_core.documents import Document
 from pydantic import JsonValue
 
-from hubbub_core.exchange import AgentTask, Source, message_text
-from hubbub_core.models import LLMMessage, UserMessage
+from .exchange import AgentTask, Source, message_text
+from .models import LLMMessage, UserMessage
 
+__all__ = ["json_object", "passages_text", "source_from", "with_sources"]
+
+# What loaders and stores call these, in the order they are looked for.
 _TITLES = ("title", "file_path", "file_name", "source")
-_URIS = ("uri", "url", "link")
+_URIS = ("uri", "url", "URL", "link")
 _SCORES = ("score", "relevance_score")
 
 
-def sources_of(documents: Iterable[Document]) -> list[Source]:
-    """Return documents as sources; a document's id is in `metadata["document_id"]`, beside its own metadata."""
-    sources = []
-    for document in documents:
-        metadata = json_object(document.metadata)
-        identity: dict[str, JsonValue] = {} if document.id is None else {"document_id": document.id}
-        score = next((value for key in _SCORES if isinstance(value := metadata.get(key), int | float)), None)
-        sources.append(
-            Source(
-                content=document.page_content,
-                title=_first(metadata, _TITLES) or document.id or "",
-                uri=_first(metadata, _URIS),
-                score=None if score is None else float(score),
-                metadata={**metadata, **identity},
-            )
-        )
-    return sources
+def source_from(
+    content: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    title: str = "",
+    score: float | None = None,
+    identity: Mapping[str, JsonValue] | None = None,
+) -> Source:
+    """Make a source of a passage that a framework found.
+
+    Args:
+        content: The passage.
+        metadata: The framework's own. Its `title`, `file_path`, `file_name` or `source` is the title, its `uri`, `url`
+            or `link` the address, its `score` or `relevance_score` the relevance where none is given.
+        title: What to show where the metadata has no title.
+        score: Relevance, higher is better.
+        identity: Goes beside the metadata: `{"document_id": "7"}`.
+    """
+    known = json_object(metadata)
+    if score is None:
+        score = next((value for key in _SCORES if isinstance(value := known.get(key), int | float)), None)
+    return Source(
+        content=content,
+        title=_first(known, _TITLES) or title,
+        uri=_first(known, _URIS),
+        score=None if score is None else float(score),
+        metadata={**known, **(identity or {})},
+    )
 
 
 def passages_text(sources: Iterable[Source]) -> str:
