@@ -231,7 +231,7 @@ class Assistants:
             if isinstance(part, CodeRun):
                 outputs = [{"type": "logs", "logs": part.logs}]
                 code = {"input": part.code, "outputs": outputs}
-                events.extend(self._step(run, {"type": "code_interpreter", "code_interpreter": code}))
+                events.extend(self._step(run, {"type": "code_interpreter", "code_interpreter": code}, part.failed))
             elif isinstance(part, FileSearch):
                 events.extend(self._step(run, {"type": "file_search", "file_search": {}}))
                 citations = self._search(run, part)
@@ -240,7 +240,7 @@ class Assistants:
                 function = {"name": part.name, "arguments": arguments}
                 calls.append({"id": self._storage.new_id("call"), "type": "function", "function": function})
             elif isinstance(part, str):
-                events.extend(self._say(run, part, citations))
+                events.extend(self._say(run, part, citations, cut=reply.finish_reason == "length"))
                 citations = []
             else:
                 raise ServiceError(500, f"a run has no {type(part).__name__}")
@@ -266,7 +266,7 @@ class Assistants:
             run["usage"] = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
         return f"thread.run.{run['status']}", dict(run)
 
-    def _step(self, run: JsonObject, call: JsonObject) -> list[tuple[str, JsonObject]]:
+    def _step(self, run: JsonObject, call: JsonObject, failed: bool = False) -> list[tuple[str, JsonObject]]:
         step = {
             "id": self._storage.new_id("step"),
             "object": "thread.run.step",
@@ -275,12 +275,12 @@ class Assistants:
             "assistant_id": run["assistant_id"],
             "thread_id": run["thread_id"],
             "type": "tool_calls",
-            "status": "completed",
+            "status": "failed" if failed else "completed",
             "step_details": {"type": "tool_calls", "tool_calls": [{"id": self._storage.new_id("call"), **call}]},
         }
         self._steps[run["id"]].append(checked(RunStep, step))
         begun = {**step, "status": "in_progress"}
-        return [("thread.run.step.created", begun), ("thread.run.step.completed", step)]
+        return [("thread.run.step.created", begun), (f"thread.run.step.{step['status']}", step)]
 
     def _search(self, run: JsonObject, part: FileSearch) -> list[JsonObject]:
         thread, assistant = self.threads[run["thread_id"]], self.assistants[run["assistant_id"]]
@@ -296,7 +296,9 @@ class Assistants:
             for index, file_id in enumerate(dict.fromkeys(hit["file_id"] for hit in hits))
         ]
 
-    def _say(self, run: JsonObject, text: str, citations: list[JsonObject]) -> list[tuple[str, JsonObject]]:
+    def _say(
+        self, run: JsonObject, text: str, citations: list[JsonObject], *, cut: bool
+    ) -> list[tuple[str, JsonObject]]:
         marked = text + "".join(citation["text"] for citation in citations)
         annotations = [
             {
@@ -317,7 +319,11 @@ class Assistants:
             delta = {"content": [{"index": 0, "type": "text", "text": {"value": word}}]}
             data = {"id": message["id"], "object": "thread.message.delta", "delta": delta}
             events.append(("thread.message.delta", data))
-        events.append(("thread.message.completed", message))
+        state = "incomplete" if cut else "completed"
+        if cut:
+            message["status"] = state
+            message["incomplete_details"] = {"reason": "max_tokens"}
+        events.append((f"thread.message.{state}", message))
         return events
 
     def _default_reply(self, run: JsonObject) -> Text:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from openai_wire import JsonObject
@@ -69,6 +71,7 @@ class CodeRun:
 
     code: str
     logs: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,14 @@ class ShellCommand:
 
 
 @dataclass(frozen=True)
+class OtherItem:
+    """Any other item of Responses: its kind and fields."""
+
+    kind: str
+    fields: JsonObject
+
+
+@dataclass(frozen=True)
 class Call:
     """A call of a function."""
 
@@ -129,7 +140,17 @@ class Call:
 
 
 Part: TypeAlias = (
-    str | Reasoning | CodeRun | FileSearch | WebSearch | ImageResult | McpCall | McpApproval | ShellCommand | Call
+    str
+    | Reasoning
+    | CodeRun
+    | FileSearch
+    | WebSearch
+    | ImageResult
+    | McpCall
+    | McpApproval
+    | ShellCommand
+    | OtherItem
+    | Call
 )
 
 
@@ -208,6 +229,25 @@ class StreamError:
 
 Fault: TypeAlias = Status | Raw | Cut | Malformed | Stall
 Reply: TypeAlias = Text | Refusal | Calls | Output | Chunks | StreamError | Fault
+
+
+def read_replies(path: Path) -> list[Reply]:
+    """Read a script for `--replies`."""
+    replies: list[Reply] = []
+    for item in json.loads(path.read_text("utf-8")):
+        if isinstance(item, str):
+            replies.append(Text(item))
+        elif "status" in item:
+            replies.append(Status(**item))
+        elif "calls" in item:
+            replies.append(Calls(*((name, arguments) for name, arguments in item.pop("calls")), **item))
+        elif "cut" in item:
+            replies.append(Cut(item["cut"]))
+        elif "stall" in item:
+            replies.append(Stall(item["stall"]))
+        else:
+            replies.append(Text(**item))
+    return replies
 
 
 def words(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from openai_replies import (
     ImageResult,
     McpApproval,
     McpCall,
+    OtherItem,
     Output,
     Part,
     Reasoning,
@@ -211,7 +212,10 @@ class Responses:
                 raise ServiceError(500, "the script runs code, but the request has no code_interpreter tool")
             wants_outputs = "code_interpreter_call.outputs" in (body.get("include") or ())
             outputs = [{"type": "logs", "logs": part.logs}] if wants_outputs else None
-            return self._item("ci", "code_interpreter_call", code=part.code, container_id="cntr_1", outputs=outputs)
+            made = self._item("ci", "code_interpreter_call", code=part.code, container_id="cntr_1", outputs=outputs)
+            return {**made, "status": "failed"} if part.failed else made
+        if isinstance(part, OtherItem):
+            return {"id": self._storage.new_id("item"), "type": part.kind, **part.fields}
         if isinstance(part, ImageResult):
             return self._item("ig", "image_generation_call", result=part.base64)
         if isinstance(part, McpCall):
@@ -242,7 +246,7 @@ class Responses:
         known, new = self.context(body)
         items = [*known, *new]
         if items and items[-1]["type"] == "function_call_output":
-            return Text(f"The tool says: {items[-1]['output']}")
+            return Text(f"The tool says: {_output_text(items[-1]['output'])}")
         functions = [tool for tool in body.get("tools") or () if tool["type"] == "function"]
         choice = body.get("tool_choice", "auto")
         if functions and choice not in ("auto", "none"):
@@ -276,6 +280,12 @@ def output_text(items: list[JsonObject]) -> str:
     """Return the texts of a response's messages."""
     parts = [part for item in items if item["type"] == "message" for part in item["content"]]
     return "".join(part["text"] for part in parts if part["type"] == "output_text")
+
+
+def _output_text(output: str | list[JsonObject]) -> str:
+    if isinstance(output, str):
+        return output
+    return " ".join(part["text"] if part["type"] == "input_text" else f"<{part['type']}>" for part in output)
 
 
 def last_question(items: list[JsonObject]) -> str:

@@ -47,6 +47,7 @@ from openai_replies import (
     Malformed,
     McpApproval,
     McpCall,
+    OtherItem,
     Output,
     Raw,
     Reasoning,
@@ -58,6 +59,7 @@ from openai_replies import (
     StreamError,
     Text,
     WebSearch,
+    read_replies,
     words,
 )
 from openai_responses import Responses, stream_events
@@ -88,6 +90,7 @@ __all__ = [
     "McpApproval",
     "McpCall",
     "OpenAIServer",
+    "OtherItem",
     "Output",
     "Raw",
     "Reasoning",
@@ -365,25 +368,6 @@ def running_process(*arguments: str) -> Iterator[str]:
         process.wait(10)
         assert process.stdout is not None
         process.stdout.close()
-
-
-def read_replies(path: Path) -> list[Reply]:
-    """Read a script for `--replies`."""
-    replies: list[Reply] = []
-    for item in json.loads(path.read_text("utf-8")):
-        if isinstance(item, str):
-            replies.append(Text(item))
-        elif "status" in item:
-            replies.append(Status(**item))
-        elif "calls" in item:
-            replies.append(Calls(*((name, arguments) for name, arguments in item.pop("calls")), **item))
-        elif "cut" in item:
-            replies.append(Cut(item["cut"]))
-        elif "stall" in item:
-            replies.append(Stall(item["stall"]))
-        else:
-            replies.append(Text(**item))
-    return replies
 
 
 async def openai_server_fixture() -> AsyncIterator[OpenAIServer]:

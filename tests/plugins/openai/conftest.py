@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import openai
 import pytest
 import pytest_asyncio
+from openai_agents import Backend
 from openai_server import OpenAIServer, openai_server_fixture
 
-from hubbub_openai import OpenAIChatCompletionClient
+from hubbub_openai import OpenAIAgent, OpenAIAssistantAgent, OpenAIChatCompletionClient
 
 server = pytest_asyncio.fixture(openai_server_fixture, name="server")
 
@@ -41,3 +43,66 @@ async def make_client(server: OpenAIServer) -> AsyncIterator[MakeClient]:
     yield make
     for client in clients:
         await client.close()
+
+
+@pytest_asyncio.fixture
+async def sdk(server: OpenAIServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The bare SDK, which tries nothing again."""
+    async with openai.AsyncOpenAI(api_key="test", base_url=server.url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def make_agent(sdk: openai.AsyncOpenAI) -> Callable[..., OpenAIAgent]:
+    """Make agents on the mock server."""
+
+    def make(**options: Any) -> OpenAIAgent:
+        defaults: dict[str, Any] = {
+            "name": "helper",
+            "description": "Helps",
+            "client": sdk,
+            "model": "gpt-4o",
+            "instructions": "Be brief",
+        }
+        return OpenAIAgent(**{**defaults, **options})
+
+    return make
+
+
+@pytest.fixture(params=["responses", "assistants"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The API that keeps the threads of assistants."""
+    chosen: Backend = request.param
+    return chosen
+
+
+@pytest_asyncio.fixture
+async def service(backend: Backend) -> AsyncIterator[OpenAIServer]:
+    """A server that has that API."""
+    async with OpenAIServer(assistants=backend == "assistants") as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def service_sdk(service: OpenAIServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The bare SDK of that server."""
+    async with openai.AsyncOpenAI(api_key="test", base_url=service.url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def make_assistant(service_sdk: openai.AsyncOpenAI, backend: Backend) -> Callable[..., OpenAIAssistantAgent]:
+    """Make assistants on that server."""
+
+    def make(**options: Any) -> OpenAIAssistantAgent:
+        defaults: dict[str, Any] = {
+            "name": "helper",
+            "description": "Helps",
+            "client": service_sdk,
+            "model": "gpt-4o",
+            "instructions": "Be brief",
+            "backend": backend,
+        }
+        return OpenAIAssistantAgent(**{**defaults, **options})
+
+    return make

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import copy
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Self
+from typing import Any
 
 import openai
 import pytest
 import pytest_asyncio
+from azure.identity import DefaultAzureCredential
+from azure_identity import PROVIDER, SCOPE, IdentityEndpoint, identity_endpoint_fixture
 from openai_server import Calls, OpenAIServer, Status, Text
 from pydantic import BaseModel, ValidationError
 
+from hubbub_azure import AzureTokenProvider
 from hubbub_core.models import ChatCompletionClient, CreateResult, UserMessage
 from hubbub_core.tools import FunctionTool
 from hubbub_openai import (
@@ -21,36 +29,13 @@ from hubbub_openai import (
     AzureOpenAIClientConfigurationConfigModel,
     OpenAIClientConfigurationConfigModel,
 )
-from hubbub_registry import Component, ComponentBase, adapt
+from hubbub_registry import adapt
 
 MakeClient = Callable[..., AzureOpenAIChatCompletionClient]
 HELLO = [UserMessage(content="Hello there", source="user")]
 KEY = "azure-very-secret"
 
-
-class ProviderConfig(BaseModel):
-    token: str
-
-
-class FixedTokenProvider(ComponentBase[ProviderConfig], Component[ProviderConfig]):
-    """A token provider as `AzureTokenProvider` is one: a component that is called."""
-
-    component_type = "token_provider"
-    component_config_schema = ProviderConfig
-    component_provider_override = "test_azure_client.FixedTokenProvider"
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    def __call__(self) -> str:
-        return self.token
-
-    def _to_config(self) -> ProviderConfig:
-        return ProviderConfig(token=self.token)
-
-    @classmethod
-    def _from_config(cls, config: ProviderConfig) -> Self:
-        return cls(config.token)
+identity = pytest.fixture(identity_endpoint_fixture, name="identity")
 
 
 @pytest_asyncio.fixture
@@ -130,13 +115,102 @@ async def test_token_and_token_providers_authorise(make_client: MakeClient, serv
     client = make_client(azure_ad_token_provider=provider)
     await client.create(HELLO)
     await client.create(HELLO)
-    await make_client(azure_ad_token_provider=FixedTokenProvider("fixed")).create(HELLO)
-    model = FixedTokenProvider("loaded").dump_component()
-    await make_client(azure_ad_token_provider=model).create(HELLO)
+    await make_client(azure_ad_token_provider=lambda: "plain").create(HELLO)
+    await make_client(azure_ad_token_provider=lambda: provider()).create(HELLO)
 
     assert [request.headers["authorization"] for request in server.requests] == [
-        "Bearer given", "Bearer token-1", "Bearer token-2", "Bearer fixed", "Bearer loaded",
+        "Bearer given", "Bearer token-1", "Bearer token-2", "Bearer plain", "Bearer token-3",
     ]  # fmt: skip
+
+
+async def test_component_and_its_model_authorise(
+    make_client: MakeClient, server: OpenAIServer, identity: IdentityEndpoint
+) -> None:
+    provider = AzureTokenProvider(DefaultAzureCredential(), SCOPE)
+
+    await make_client(azure_ad_token_provider=provider).create(HELLO)
+    await make_client(azure_ad_token_provider=provider.dump_component()).create(HELLO)
+    await make_client(azure_ad_token_provider=PROVIDER).create(HELLO)
+
+    assert [request.headers["authorization"] for request in server.requests] == [
+        "Bearer token-1", "Bearer token-2", "Bearer token-3",
+    ]  # fmt: skip
+
+
+async def test_plain_function_runs_in_a_thread_with_the_callers_context(
+    make_client: MakeClient, server: OpenAIServer
+) -> None:
+    """One whose token depends on who asks keeps working; one that blocks does not stop the event loop."""
+    user = contextvars.ContextVar("user", default="nobody")
+    threads = []
+
+    def provider() -> str:
+        threads.append(threading.current_thread())
+        return f"token-of-{user.get()}"
+
+    user.set("ada")
+    await make_client(azure_ad_token_provider=provider).create(HELLO)
+
+    assert server.requests[0].headers["authorization"] == "Bearer token-of-ada"
+    assert threads[0] is not threading.main_thread()
+
+
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+async def test_token_that_does_not_come_is_a_timeout(make_client: MakeClient, server: OpenAIServer, kind: str) -> None:
+    never = threading.Event()
+
+    async def asynchronous() -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    provider = asynchronous if kind == "asynchronous" else never.wait
+    try:
+        with pytest.raises(TimeoutError, match=r"azure_ad_token_provider gave no token within 0\.05 seconds"):
+            await make_client(azure_ad_token_provider=provider, timeout=0.05).create(HELLO)
+    finally:
+        never.set()
+
+    assert server.requests == []
+
+
+async def test_error_of_a_token_provider_travels_as_it_is(make_client: MakeClient) -> None:
+    def refuse() -> str:
+        raise PermissionError("no role on this resource")
+
+    def give_up() -> str:
+        raise TimeoutError("of its own")
+
+    with pytest.raises(PermissionError, match="no role on this resource"):
+        await make_client(azure_ad_token_provider=refuse).create(HELLO)
+    with pytest.raises(TimeoutError, match="of its own"):
+        await make_client(azure_ad_token_provider=give_up).create(HELLO)
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        await make_client(azure_ad_token_provider=iter(()).__next__).create(HELLO)
+
+
+def test_program_ends_though_a_token_provider_hangs() -> None:
+    program = """
+import asyncio, threading
+from hubbub_core.models import UserMessage
+from hubbub_openai import AzureOpenAIChatCompletionClient
+
+async def main():
+    client = AzureOpenAIChatCompletionClient(
+        model="gpt-4o", azure_endpoint="http://127.0.0.1:9", api_version="v", timeout=0.05,
+        azure_ad_token_provider=threading.Event().wait,
+    )
+    try:
+        await client.create([UserMessage(content="Hello", source="user")])
+    except TimeoutError as exc:
+        print(exc)
+    await client.close()
+
+asyncio.run(main())
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout == "azure_ad_token_provider gave no token within 0.05 seconds, the `timeout` of the client\n"
 
 
 async def test_user_agent_names_the_hub_before_the_caller(make_client: MakeClient, server: OpenAIServer) -> None:
@@ -187,13 +261,15 @@ def test_configuration_schema_is_the_documented_one() -> None:
         "azure_openai",
     ],
 )
-async def test_every_documented_provider_string_loads(server: OpenAIServer, provider: str) -> None:
+async def test_every_documented_provider_string_loads(
+    server: OpenAIServer, identity: IdentityEndpoint, provider: str
+) -> None:
     config = {
         "model": "gpt-4o",
         "azure_endpoint": server.azure_endpoint,
         "azure_deployment": "mine",
         "api_version": "2024-06-01",
-        "azure_ad_token_provider": FixedTokenProvider("nested").dump_component().model_dump(),
+        "azure_ad_token_provider": PROVIDER,
     }
 
     client = ChatCompletionClient.load_component({"provider": provider, "component_type": "model", "config": config})
@@ -201,7 +277,7 @@ async def test_every_documented_provider_string_loads(server: OpenAIServer, prov
     assert isinstance(client, AzureOpenAIChatCompletionClient)
     await client.create(HELLO)
     await client.close()
-    assert server.requests[0].headers["authorization"] == "Bearer nested"
+    assert server.requests[0].headers["authorization"] == "Bearer token-1"
 
 
 async def test_dump_and_load_give_an_equal_client_without_secrets(
@@ -233,11 +309,12 @@ async def test_dump_and_load_give_an_equal_client_without_secrets(
 
 def test_token_provider_is_dumped_only_if_it_is_a_component(make_client: MakeClient) -> None:
     """spec: newer N-311."""
-    client = make_client(azure_ad_token_provider=FixedTokenProvider("t"))
+    client = make_client(azure_ad_token_provider=PROVIDER)
 
     dumped = client.dump_component().config["azure_ad_token_provider"]
 
-    assert (dumped["provider"], dumped["component_type"]) == ("test_azure_client.FixedTokenProvider", "token_provider")
+    assert (dumped["provider"], dumped["component_type"]) == ("hubbub_azure.AzureTokenProvider", "token_provider")
+    assert dumped["config"] == PROVIDER["config"]
     loaded = ChatCompletionClient.load_component(client.dump_component())
     assert loaded.dump_component() == client.dump_component()
     with pytest.raises(ValueError, match="not a component of kind token_provider"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 from openai_server import OpenAIServer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from hubbub_core.models import ChatCompletionClient, ModelFamily, ModelInfo, UserMessage
 from hubbub_openai import OpenAIChatCompletionClient, OpenAIClientConfigurationConfigModel
@@ -89,6 +90,37 @@ def test_wrong_reasoning_effort_fails_validation() -> None:
 
     with pytest.raises(ValidationError, match="reasoning_effort"):
         ChatCompletionClient.load_component({"provider": "openai", "component_type": "model", "config": config})
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+def test_every_reasoning_effort_of_the_service_is_dumped_and_loaded(effort: Any) -> None:
+    client = OpenAIChatCompletionClient(model="gpt-6-sol", api_key=KEY, reasoning_effort=effort)
+
+    assert client.dump_component().config == {"model": "gpt-6-sol", "reasoning_effort": effort}
+
+
+def test_headers_with_secrets_are_not_dumped(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", "X-Api-Key": KEY, "X-Team": "hub"}
+    client = OpenAIChatCompletionClient(model="gpt-4o", api_key=KEY, default_headers=headers)
+    monkeypatch.setenv("MY_KEY", KEY)
+    config = {"model": "gpt-4o", "api_key": KEY, "default_headers": {"Authorization": "Bearer ${env:MY_KEY}"}}
+
+    loaded = ChatCompletionClient.load_component({"provider": "openai", "component_type": "model", "config": config})
+
+    assert client.dump_component().config == {"model": "gpt-4o", "default_headers": {"X-Team": "hub"}}
+    assert client._client.default_headers["Authorization"] == f"Bearer {KEY}"
+    assert loaded.dump_component().config == {"model": "gpt-4o", "default_headers": config["default_headers"]}
+    assert isinstance(loaded, OpenAIChatCompletionClient)
+    assert loaded._client.default_headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_secret_headers_are_sent(make_client: MakeClient, server: OpenAIServer) -> None:
+    client = make_client(default_headers={"X-Anything": SecretStr("hidden")})
+
+    await client.create(HELLO)
+
+    assert server.requests[0].headers["x-anything"] == "hidden"
+    assert client.dump_component().config["default_headers"] == {}
 
 
 def test_password_in_the_address_is_not_dumped() -> None:
@@ -251,6 +283,26 @@ async def test_copy_has_an_http_client_of_its_own(make_client: MakeClient) -> No
     assert clone.total_usage().completion_tokens == 2 * result.usage.completion_tokens
     assert clone._client is not client._client
     await clone.close()
+
+
+async def test_copy_shares_an_http_client_that_was_given(make_client: MakeClient) -> None:
+    """As the SDK's own copies do."""
+    async with openai.DefaultAsyncHttpxClient() as http_client:
+        client = make_client(http_client=http_client)
+
+        clone = copy.deepcopy(client)
+
+        assert (await clone.create(HELLO)).content == "gpt-4o-mini was asked: Hello there"
+        assert clone._client is not client._client
+
+
+def test_pickled_client_comes_back_with_its_options() -> None:
+    client = OpenAIChatCompletionClient(model="gpt-4o", api_key=KEY, temperature=0.5)
+
+    back = pickle.loads(pickle.dumps(client))
+
+    assert back.dump_component() == client.dump_component()
+    assert back._client.api_key == KEY
 
 
 def test_create_from_config_takes_the_keyword_arguments() -> None:

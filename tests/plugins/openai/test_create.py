@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from openai_server import Calls, OpenAIServer, Refusal, Text
+from openai_server import Calls, OpenAIServer, Raw, Refusal, Text
 
 from hubbub_core import EVENT_LOGGER_NAME, FunctionCall
 from hubbub_core.logging import LLMCallEvent
@@ -260,3 +260,20 @@ async def test_call_is_logged_for_whoever_listens(
     assert logged["messages"] == server.requests[0].messages
     assert logged["response"]["choices"][0]["message"]["content"] == "Paris"
     assert logged["tools"] == []
+
+
+async def test_call_of_a_tool_that_is_no_function_is_refused(make_client: MakeClient, server: OpenAIServer) -> None:
+    call = {"id": "1", "type": "custom", "custom": {"name": "paint", "input": "red"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    server.reply(Raw(json.dumps({"choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}]})))
+
+    with pytest.raises(ValueError, match="called a tool of type 'custom'; only functions are supported"):
+        await make_client().create(HELLO)
+
+
+async def test_usage_that_is_no_number_counts_as_zero(make_client: MakeClient, server: OpenAIServer) -> None:
+    """spec: newer N-292."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
+    server.reply(Raw(json.dumps({"choices": [choice], "usage": {"prompt_tokens": "7", "completion_tokens": 1}})))
+
+    assert (await make_client().create(HELLO)).usage == RequestUsage(prompt_tokens=0, completion_tokens=1)

@@ -50,7 +50,11 @@ async def test_unreachable_endpoint_is_named(make_client: MakeClient) -> None:
         (Cut(), "broke off: peer closed connection"),
         (Malformed(), "sent an answer that is not JSON"),
         (Raw("<html>Welcome</html>", "text/html"), "sent no chat completion: <html>Welcome</html>"),
-        (Raw('{"detail": "not here"}'), "sent no chat completion: "),
+        (Raw('{"detail": "not here"}'), 'sent no chat completion: {"detail":"not here"}'),
+        (Raw('{"error": {"message": "model is loading"}}'), 'sent no chat completion: {"error":{"message":"model is'),
+        (Raw('{"choices": [{"index": 0, "message": null}]}'), "sent no chat completion: "),
+        (Raw('{"choices": {"index": 0}}'), "sent no chat completion: "),
+        (Raw("null"), "sent no chat completion: None"),
     ],
 )
 async def test_broken_answer_names_the_endpoint(
@@ -70,6 +74,7 @@ async def test_broken_answer_names_the_endpoint(
         (Cut("one two"), ["one", " two"], "broke off: peer closed connection"),
         (Malformed("one two"), ["one", " two"], "sent an answer that is not JSON"),
         (Raw("<html>Welcome</html>", "text/html"), [], "ended its stream before the answer began"),
+        (Raw("data: 5\n\n", "text/event-stream"), [], "sent a chunk that is none: 5"),
     ],
 )
 async def test_stream_that_breaks_fails_after_what_it_gave(
@@ -103,6 +108,18 @@ async def test_status_errors_are_those_of_the_sdk_with_the_endpoint_noted(
         await client.create(HELLO)
     with pytest.raises(error, match="The server says no"):
         await drain(client)
+
+    assert failure.value.__notes__ == [f"model endpoint {server.url} (model 'gpt-4o-mini')"]
+
+
+async def test_error_in_the_middle_of_a_stream_is_the_sdks_with_the_endpoint_noted(
+    make_client: MakeClient, server: OpenAIServer
+) -> None:
+    server.reply(Raw('data: {"error": {"message": "overloaded"}}\n\n', "text/event-stream"))
+
+    with pytest.raises(openai.APIError, match="overloaded") as failure:
+        async for _ in make_client().create_stream(HELLO):
+            pass
 
     assert failure.value.__notes__ == [f"model endpoint {server.url} (model 'gpt-4o-mini')"]
 

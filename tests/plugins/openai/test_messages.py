@@ -5,7 +5,7 @@ from typing import Any
 
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai_server import OpenAIServer
 from PIL import Image as PILImage
@@ -243,6 +243,7 @@ messages_strategy = st.lists(
 
 
 @given(messages_strategy)
+@settings(deadline=None)  # the first example imports what the others have
 def test_conversion_loses_nothing(messages: list[LLMMessage]) -> None:
     expected: list[Any] = []
     for message in messages:

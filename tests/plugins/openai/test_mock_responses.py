@@ -53,12 +53,6 @@ EVERYTHING = Output(
 )
 
 
-@pytest_asyncio.fixture
-async def sdk(server: OpenAIServer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key="test", base_url=server.url, max_retries=0) as client:
-        yield client
-
-
 async def test_sdk_reads_a_response_made_of_the_request(sdk: openai.AsyncOpenAI, server: OpenAIServer) -> None:
     response = await sdk.responses.create(model="gpt-4o", input="What is a hub?")
 
@@ -102,6 +96,27 @@ async def test_service_insists_on_an_output_for_each_function_call(
     )
 
     assert answer.output_text == "The tool says: 2"
+
+
+async def test_sdk_sends_images_among_the_output_of_a_function(sdk: openai.AsyncOpenAI, server: OpenAIServer) -> None:
+    server.reply(Calls(("add", {"a": 1})))
+    first = await sdk.responses.create(model="gpt-4o", input="Add one", tools=[ADD])
+    call: Any = first.output[0]
+    image: Any = {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"}
+
+    answer = await sdk.responses.create(
+        model="gpt-4o",
+        previous_response_id=first.id,
+        input=[
+            {
+                "type": "function_call_output",
+                "call_id": call.call_id,
+                "output": [{"type": "input_text", "text": "Two:"}, image],
+            }
+        ],
+    )
+
+    assert answer.output_text == "The tool says: Two: <input_image>"
 
 
 async def test_sdk_reads_every_kind_of_item_whole_and_in_events(sdk: openai.AsyncOpenAI, server: OpenAIServer) -> None:
@@ -280,6 +295,23 @@ async def test_sdk_runs_a_thread_of_a_server_that_has_assistants(old_sdk: openai
     ]  # fmt: skip
     steps = [step async for step in threads.runs.steps.list(run.id, thread_id=thread.id)]
     assert [step.step_details.type for step in steps] == ["tool_calls"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_sdk_sees_a_run_whose_code_fails_and_whose_message_is_cut(old_sdk: openai.AsyncOpenAI) -> None:
+    server: OpenAIServer = old_sdk.__dict__["server"]
+    server.reply(Output(CodeRun("1 / 0", "ZeroDivisionError", failed=True), "It fai", finish_reason="length"))
+    threads = old_sdk.beta.threads
+    assistant = await old_sdk.beta.assistants.create(model="gpt-4o", tools=[CODE | {}])
+    thread = await threads.create()
+
+    stream = await threads.runs.create(thread.id, assistant_id=assistant.id, stream=True)
+    events: list[Any] = [event async for event in stream]
+
+    named = {event.event: event.data for event in events}
+    assert named["thread.run.step.failed"].status == "failed"
+    assert named["thread.message.incomplete"].incomplete_details.reason == "max_tokens"
+    assert events[-1].event == "thread.run.incomplete"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

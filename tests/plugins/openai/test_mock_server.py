@@ -6,14 +6,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import openai
 import openai_server
 import pytest
-import pytest_asyncio
 from openai_server import Calls, Cut, Malformed, OpenAIServer, Refusal, Stall, Status, Text, running_process
 
 QUESTION: Any = [{"role": "user", "content": "What is a hub?"}]
@@ -30,12 +28,6 @@ WEATHER: Any = {
         },
     },
 }
-
-
-@pytest_asyncio.fixture
-async def sdk(server: OpenAIServer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key="test", base_url=server.url, max_retries=0) as client:
-        yield client
 
 
 async def test_sdk_reads_an_answer_made_of_the_request(sdk: openai.AsyncOpenAI, server: OpenAIServer) -> None:

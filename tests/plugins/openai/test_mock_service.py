@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import openai
 import pytest
-import pytest_asyncio
 from openai_server import Cut, Malformed, OpenAIServer, Stall, Status
-
-
-@pytest_asyncio.fixture
-async def sdk(server: OpenAIServer) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key="test", base_url=server.url, max_retries=0) as client:
-        yield client
 
 
 async def test_sdk_uploads_lists_and_deletes_files(sdk: openai.AsyncOpenAI, server: OpenAIServer) -> None:

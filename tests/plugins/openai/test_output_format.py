@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import pytest
 from openai_server import Calls, OpenAIServer, Text
@@ -25,12 +25,17 @@ from hubbub_openai import OpenAIChatCompletionClient
 
 MakeClient = Callable[..., OpenAIChatCompletionClient]
 HELLO = [UserMessage(content="I am happy.", source="user")]
+Value = TypeVar("Value")
 PLAIN = ModelInfo(vision=False, function_calling=False, json_output=False, family="x", structured_output=False)
 
 
 class AgentResponse(BaseModel):
     thoughts: str
     response: Literal["happy", "sad", "neutral"]
+
+
+class Answer(BaseModel, Generic[Value]):
+    value: Value
 
 
 AGENT_RESPONSE_FORMAT = {
@@ -67,6 +72,13 @@ async def test_pydantic_class_gives_json_text_of_its_schema(
     assert isinstance(result.content, str)
     assert AgentResponse.model_validate_json(result.content) == AgentResponse(thoughts="text", response="happy")
     assert server.requests[0].body["response_format"] == AGENT_RESPONSE_FORMAT
+
+
+async def test_generic_class_has_a_name_that_the_service_takes(make_client: MakeClient, server: OpenAIServer) -> None:
+    result = await make_client().create(HELLO, json_output=Answer[int])
+
+    assert server.requests[0].body["response_format"]["json_schema"]["name"] == "Answer_int_"
+    assert Answer[int].model_validate_json(str(result.content)) == Answer[int](value=1)
 
 
 @pytest.mark.parametrize(("json_output", "sent"), [(True, {"type": "json_object"}), (False, {"type": "text"})])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.responses import Response
 from openai_replies import Call, CodeRun, Output, Reasoning
@@ -20,7 +20,8 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
-from hubbub_openai._response_items import message_item, read_response
+from hubbub_openai._read_response import read_response
+from hubbub_openai._response_items import message_item
 
 PIXEL = Image.from_base64(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -33,12 +34,19 @@ MESSAGES: st.SearchStrategy[LLMMessage] = st.one_of(
     st.builds(
         UserMessage, content=st.text() | st.lists(st.text() | st.just(PIXEL), min_size=1, max_size=3), source=NAMES
     ),
-    st.builds(AssistantMessage, content=st.text() | st.lists(CALLS, min_size=1, max_size=3), source=NAMES),
+    st.builds(AssistantMessage, content=st.text(), source=NAMES),
+    st.builds(
+        AssistantMessage,
+        content=st.lists(CALLS, min_size=1, max_size=3),
+        thought=st.none() | st.text(min_size=1),
+        source=NAMES,
+    ),
     st.builds(FunctionExecutionResultMessage, content=st.lists(RESULTS, min_size=1, max_size=3)),
 )
 
 
 @given(MESSAGES)
+@settings(deadline=None)  # the first example imports what the others have
 def test_nothing_of_a_message_is_lost_in_its_items(message: LLMMessage) -> None:
     items = message_item(message)
 
@@ -49,15 +57,18 @@ def test_nothing_of_a_message_is_lost_in_its_items(message: LLMMessage) -> None:
     if isinstance(content, str):
         assert [item["content"] for item in items] == [content]
         return
+    thought = [message.thought] if isinstance(message, AssistantMessage) and message.thought else []
     kept: list[Any] = []
     for item in items:
-        if "content" in item:
+        if item.get("role") == "assistant":
+            kept.append(item["content"])
+        elif "content" in item:
             kept.extend(part.get("text", part.get("image_url")) for part in item["content"])
         elif item["type"] == "function_call":
             kept.append(FunctionCall(id=item["call_id"], arguments=item["arguments"], name=item["name"]))
         else:
             kept.append((item["call_id"], item["output"]))
-    expected: list[Any] = [
+    expected: list[Any] = thought + [
         part.data_uri
         if isinstance(part, Image)
         else (part.call_id, part.content)
@@ -69,6 +80,7 @@ def test_nothing_of_a_message_is_lost_in_its_items(message: LLMMessage) -> None:
 
 
 @given(st.text(), st.text(), st.lists(st.tuples(NAMES, st.text(min_size=1)), max_size=3))
+@settings(deadline=None)  # the first example imports what the others have
 def test_everything_of_a_response_is_read(text: str, thought: str, calls: list[tuple[str, str]]) -> None:
     asked = [Call(name, arguments) for name, arguments in calls]
     body = {

@@ -99,6 +99,20 @@ async def test_calls_without_an_index_of_their_own_are_told_apart_by_id(
     ]
 
 
+async def test_arguments_that_are_no_text_are_dumped_to_json(make_client: MakeClient, server: OpenAIServer) -> None:
+    """spec: newer N-406."""
+    call = {"index": 0, "id": "1", "type": "function", "function": {"name": "now", "arguments": {"zone": "UTC"}}}
+    part = {"choices": [{"delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    server.reply(Chunks((part,), valid=False))
+
+    with pytest.warns(UserWarning, match="Tool call function arguments field is not a string"):
+        items = [item async for item in make_client().create_stream(HELLO)]
+
+    result = items[-1]
+    assert isinstance(result, CreateResult)
+    assert result.content == [FunctionCall(id="1", arguments='{"zone": "UTC"}', name="now")]
+
+
 async def test_reasoning_is_wrapped_once_and_collected(make_client: MakeClient, server: OpenAIServer) -> None:
     server.reply(Text("It is 42", reasoning="six times seven"))
 

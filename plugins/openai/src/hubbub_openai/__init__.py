@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ._chat_client import OpenAIChatCompletionClient as OpenAIChatCompletionClient
     from ._errors import ModelEndpointError as ModelEndpointError
     from ._errors import ModelEndpointTimeoutError as ModelEndpointTimeoutError
+    from ._errors import ResponseFailedError as ResponseFailedError
+    from ._errors import UnansweredRequestError as UnansweredRequestError
     from ._openai_agent import OpenAIAgent as OpenAIAgent
     from ._openai_agent_config import OpenAIAgentConfig as OpenAIAgentConfig
     from ._openai_agent_config import OpenAIAgentState as OpenAIAgentState
     from ._openai_assistant_agent import OpenAIAssistantAgent as OpenAIAssistantAgent
-    from ._response_items import ResponseFailedError as ResponseFailedError
-    from ._response_items import UnansweredRequestError as UnansweredRequestError
     from ._threads import OpenAIAssistantAgentState as OpenAIAssistantAgentState
     from .config import AzureOpenAIClientConfiguration as AzureOpenAIClientConfiguration
     from .config import AzureOpenAIClientConfigurationConfigModel as AzureOpenAIClientConfigurationConfigModel
@@ -71,8 +71,8 @@ _LAZY = {
     "OpenAIChatCompletionClient": "._chat_client",
     "OpenAIClientConfiguration": ".config",
     "OpenAIClientConfigurationConfigModel": ".config",
-    "ResponseFailedError": "._response_items",
-    "UnansweredRequestError": "._response_items",
+    "ResponseFailedError": "._errors",
+    "UnansweredRequestError": "._errors",
     "from_client": "._adapters",
 }
 

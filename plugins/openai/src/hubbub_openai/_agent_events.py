@@ -14,28 +14,28 @@ from hubbub_agentchat.messages import (
 )
 from hubbub_core import FunctionCall
 from hubbub_core.code_executor import CodeBlock, CodeResult
-from hubbub_core.models import FunctionExecutionResult
 
-from ._response_items import CodeRun, ModelAnswer
+from ._function_tools import FunctionOutput
+from ._model_answer import CodeRun, ModelAnswer, Step
 
 
-def answer_events(answer: ModelAnswer, source: str) -> list[BaseAgentEvent]:
+def step_events(step: Step, source: str) -> list[BaseAgentEvent]:
     """Return what happened on the way to an answer: thoughts, code that was run, tools that the service called.
 
     The text that stands beside calls of functions is a thought too.
     """
-    thought = "\n".join(part for part in (answer.thought, answer.text if answer.calls else "") if part)
+    aside = step.text if isinstance(step, ModelAnswer) and step.calls else ""
+    thought = "\n".join(part for part in (step.thought, aside) if part)
     events: list[BaseAgentEvent] = [ThoughtEvent(content=thought, source=source)] if thought else []
-    for run in answer.code_runs:
-        events.extend(code_events(run, source))
-    if answer.served:
-        events.append(ToolCallRequestEvent(content=[call for call, _ in answer.served], source=source))
-        events.append(ToolCallExecutionEvent(content=[result for _, result in answer.served], source=source))
+    for run in step.code_runs:
+        events.extend(_code_events(run, source))
+    if step.served:
+        events.append(ToolCallRequestEvent(content=[call for call, _ in step.served], source=source))
+        events.append(ToolCallExecutionEvent(content=[result for _, result in step.served], source=source))
     return events
 
 
-def code_events(run: CodeRun, source: str) -> list[BaseAgentEvent]:
-    """Return the events of code that the service ran."""
+def _code_events(run: CodeRun, source: str) -> list[BaseAgentEvent]:
     block = CodeBlock(code=run.code, language="python")
     events: list[BaseAgentEvent] = [
         CodeGenerationEvent(retry_attempt=0, content=run.code, code_blocks=[block], source=source)
@@ -52,6 +52,6 @@ def request_event(answer: ModelAnswer, source: str) -> ToolCallRequestEvent:
     return ToolCallRequestEvent(content=calls, source=source, models_usage=answer.usage)
 
 
-def execution_event(results: Sequence[FunctionExecutionResult], source: str) -> ToolCallExecutionEvent:
+def execution_event(outputs: Sequence[FunctionOutput], source: str) -> ToolCallExecutionEvent:
     """Return the event of the results of functions."""
-    return ToolCallExecutionEvent(content=list(results), source=source)
+    return ToolCallExecutionEvent(content=[output.result for output in outputs], source=source)

@@ -1,4 +1,4 @@
-"""What came back from the model, read into the hub's values."""
+"""Parts of what came back from a model, read into the hub's values."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import json
 import warnings
 from typing import Any
 
+from pydantic import BaseModel
+
 from hubbub_core import FunctionCall
-from hubbub_core.models import ChatCompletionTokenLogprob, FinishReasons, RequestUsage, TopLogprob
+from hubbub_core.models import (
+    ChatCompletionTokenLogprob,
+    CreateResult,
+    FinishReasons,
+    ModelFamily,
+    RequestUsage,
+    TopLogprob,
+)
 
 from ._tools import normalize_name
 
@@ -17,6 +26,9 @@ _FINISH_REASONS: dict[str, FinishReasons] = {
     "stop_sequence": "stop",
     "length": "length",
     "max_tokens": "length",
+    "max_output_tokens": "length",
+    "max_completion_tokens": "length",
+    "max_prompt_tokens": "length",
     "content_filter": "content_filter",
     "tool_calls": "function_calls",
     "tool_use": "function_calls",
@@ -42,9 +54,14 @@ def finish_reason(reason: str | None, *, calls: bool = False) -> FinishReasons:
 def usage(reported: Any) -> RequestUsage:
     """Return the tokens used; what the server leaves out or null counts as zero (newer N-292)."""
     return RequestUsage(
-        prompt_tokens=getattr(reported, "prompt_tokens", None) or 0,
-        completion_tokens=getattr(reported, "completion_tokens", None) or 0,
+        prompt_tokens=count(getattr(reported, "prompt_tokens", None)),
+        completion_tokens=count(getattr(reported, "completion_tokens", None)),
     )
+
+
+def count(reported: Any) -> int:
+    """Return a number of tokens; whatever is no number counts as zero."""
+    return reported if isinstance(reported, int) else 0
 
 
 def text_of(content: Any) -> str:
@@ -83,10 +100,15 @@ def function_call(call_id: str | None, name: str | None, arguments: Any) -> Func
 
     Arguments that were not sent at all count as an empty object: some servers do so for functions without parameters.
     """
-    if arguments is not None and not isinstance(arguments, str):
-        warnings.warn(f"Tool call function arguments field is not a string: {arguments!r}", stacklevel=3)
-        arguments = json.dumps(arguments)
-    return FunctionCall(id=call_id or "", arguments=arguments or "{}", name=normalize_name(name or ""))
+    return FunctionCall(id=call_id or "", arguments=arguments_text(arguments) or "{}", name=normalize_name(name or ""))
+
+
+def arguments_text(arguments: Any) -> str:
+    """Return the arguments of a call, or a piece of them, as JSON text (newer N-406)."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    warnings.warn(f"Tool call function arguments field is not a string: {arguments!r}", stacklevel=3)
+    return json.dumps(arguments)
 
 
 def logprobs(choice: Any) -> list[ChatCompletionTokenLogprob] | None:
@@ -103,6 +125,36 @@ def logprobs(choice: Any) -> list[ChatCompletionTokenLogprob] | None:
         )
         for token in content
     ]
+
+
+def make_result(
+    *,
+    text: str,
+    reasoning: str,
+    calls: list[FunctionCall],
+    family: str,
+    reason: str | None,
+    usage: RequestUsage,
+    logprobs: list[ChatCompletionTokenLogprob] | None,
+) -> CreateResult:
+    """Return what a model answered: its reasoning, and text beside calls, are the thought (newer N-288)."""
+    thought: str | None = reasoning or None
+    content: str | list[FunctionCall] = text
+    if calls:
+        content = calls
+        thought = "\n".join(part for part in (reasoning, text) if part) or None
+    elif family == ModelFamily.R1 and not reasoning:
+        thought, content = parse_r1_content(text)
+    elif not text:
+        warnings.warn("the model's answer has neither text nor tool calls", stacklevel=3)
+    return CreateResult(
+        finish_reason=finish_reason(reason, calls=bool(calls)),
+        content=content,
+        usage=usage,
+        cached=False,
+        logprobs=logprobs,
+        thought=thought,
+    )
 
 
 def parse_r1_content(content: str) -> tuple[str | None, str]:
@@ -140,5 +192,7 @@ def sum_usage(*parts: RequestUsage) -> RequestUsage:
 
 def shorten(answer: Any) -> str:
     """Return the beginning of what a server sent, on one line, for an error."""
+    if isinstance(answer, BaseModel):
+        answer = answer.model_dump_json(exclude_none=True, warnings=False)
     text = " ".join((answer if isinstance(answer, str) else repr(answer)).split())
     return text if len(text) <= 200 else text[:200] + "..."

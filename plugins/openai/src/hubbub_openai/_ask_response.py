@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from ._answer import shorten
-from ._errors import ModelEndpointError, endpoint_errors, shown_url
-from ._linked import linked
-from ._response_items import Piece, ResponseFailedError, read_code_run, read_response
+from ._errors import ModelEndpointError, ResponseFailedError, endpoint_errors, shown_url
+from ._linked import linked, linked_items
+from ._model_answer import Piece
+from ._read_response import read_response, read_step
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -22,7 +24,7 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 async def ask_response(
     client: AsyncOpenAI, request: Mapping[str, Any], *, stream: bool, token: CancellationToken
 ) -> AsyncGenerator[Piece, None]:
-    """Ask the model; yield the pieces of its text and the code it ran as they come if it is streamed, then the answer.
+    """Ask the model; of a stream yield the pieces of its text and the steps on its way as they come; then the answer.
 
     Args:
         client: The SDK's client.
@@ -41,34 +43,29 @@ async def ask_response(
     if not stream:
         with endpoint_errors(base_url, model):
             response: Any = await linked(client.responses.create(**request), token)
-        if not hasattr(response, "output"):
+        if not isinstance(getattr(response, "output", None), list):
             raise ModelEndpointError(base_url, model, f"sent no response: {shorten(response)}")
         yield read_response(response)
         return
     with endpoint_errors(base_url, model):
         events: Any = await linked(client.responses.create(**request, stream=True), token)
     response = None
-    try:
-        # To the end, not only to the event with the answer: a connection that was read out is used again.
-        while True:
-            try:
-                with endpoint_errors(base_url, model):
-                    event = await linked(events.__anext__(), token)
-            except StopAsyncIteration:
-                break
-            if event.type in _TEXT:
+    told: set[str] = set()
+    # To the end, not only to the event with the answer: a connection that was read out is used again.
+    async with aclosing(linked_items(events, token, base_url, model)) as items:
+        async for event in items:
+            kind = getattr(event, "type", None)
+            if kind in _TEXT:
                 yield event.delta
-            elif event.type == "response.output_item.done" and event.item.type == "code_interpreter_call":
-                yield read_code_run(event.item)
-            elif event.type in _ENDS:
+            elif kind == "response.output_item.done":
+                step = read_step(event.item)
+                if step is not None:
+                    told.add(event.item.id)
+                    yield step
+            elif kind in _ENDS:
                 response = event.response
-            elif event.type == "error":
+            elif kind == "error":
                 raise ResponseFailedError(f"the response of model {model!r} failed: {event.code}: {event.message}")
-    finally:
-        # Closes the connection when the answer is left in the middle; does nothing at its end.
-        await events.close()
-    if response is None:
+    if not isinstance(getattr(response, "output", None), list):
         raise ModelEndpointError(base_url, model, "ended its stream before the answer was over")
-    answer = read_response(response)
-    answer.code_runs.clear()
-    yield answer
+    yield read_response(response, told)

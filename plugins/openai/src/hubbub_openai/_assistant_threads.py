@@ -13,22 +13,20 @@ import openai
 from hubbub_core import FunctionCall
 from hubbub_core.models import (
     AssistantMessage,
-    FunctionExecutionResult,
     FunctionExecutionResultMessage,
     LLMMessage,
     RequestUsage,
     UserMessage,
 )
 
-from ._errors import ModelEndpointError, endpoint_errors, shown_url
-from ._linked import linked
-from ._response_items import CodeRun, ModelAnswer, Piece, ResponseFailedError
+from ._errors import ModelEndpointError, ResponseFailedError, shown_url
+from ._function_tools import FunctionOutput
+from ._linked import linked, linked_items
+from ._model_answer import CodeRun, ModelAnswer, Piece, Step
 from ._threads import AssistantSetup, OpenAIAssistantAgentState
 from ._tools import normalize_name
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from hubbub_core import CancellationToken
     from hubbub_core.tools import ToolSchema
 
@@ -51,12 +49,9 @@ class AssistantThreads:
         self._client = setup.client
         if not hasattr(setup.client.beta, "assistants"):
             raise ValueError(f"openai {openai.__version__} has no Assistants API; leave out backend='assistants'")
-        self._created = False
+        self._created_id: str | None = None
         self._run_id: str | None = None
         self._has_store = False
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return endpoint_errors(shown_url(str(self._client.base_url)), self._setup.model)
 
     async def open(self, state: OpenAIAssistantAgentState, functions: Sequence[ToolSchema], *, resumed: bool) -> None:
         """Find or make the assistant and the thread.
@@ -66,11 +61,11 @@ class AssistantThreads:
         """
         beta = self._client.beta
         try:
-            with self._errors():
+            with self._setup.errors():
                 if state.assistant_id is None:
                     made = await _quiet(lambda: beta.assistants.create(**self._definition(functions)))
                     state.assistant_id = made.id
-                    self._created = True
+                    self._created_id = made.id
                 else:
                     assistant_id = state.assistant_id
                     await _quiet(lambda: beta.assistants.retrieve(assistant_id))
@@ -129,7 +124,7 @@ class AssistantThreads:
         assert thread_id is not None
         messages = self._client.beta.threads.messages
         arguments: Any = _message_arguments(message)
-        with self._errors():
+        with self._setup.errors():
             await _quiet(lambda: messages.create(thread_id, **arguments))
 
     async def run(
@@ -148,7 +143,7 @@ class AssistantThreads:
         assert thread_id is not None
         assert assistant_id is not None
         runs = self._client.beta.threads.runs
-        with self._errors():
+        with self._setup.errors():
             events = await linked(_quiet(lambda: runs.create(thread_id, assistant_id=assistant_id, stream=True)), token)
         async with aclosing(self._read(events, token, show=stream)) as pieces:
             async for piece in pieces:
@@ -158,7 +153,7 @@ class AssistantThreads:
         self,
         state: OpenAIAssistantAgentState,
         answer: ModelAnswer,
-        results: Sequence[FunctionExecutionResult],
+        outputs: Sequence[FunctionOutput],
         functions: Sequence[ToolSchema],
         *,
         stream: bool,
@@ -167,13 +162,13 @@ class AssistantThreads:
         """Hand the run the outputs that it waits for."""
         thread_id = state.thread_id
         assert thread_id is not None
-        outputs: Any = [{"tool_call_id": result.call_id, "output": result.content} for result in results]
+        told: Any = [{"tool_call_id": each.result.call_id, "output": each.result.content} for each in outputs]
         runs = self._client.beta.threads.runs
-        with self._errors():
+        with self._setup.errors():
             events = await linked(
                 _quiet(
                     lambda: runs.submit_tool_outputs(
-                        answer.response_id, thread_id=thread_id, tool_outputs=outputs, stream=True
+                        answer.response_id, thread_id=thread_id, tool_outputs=told, stream=True
                     )
                 ),
                 token,
@@ -186,36 +181,29 @@ class AssistantThreads:
         answer = ModelAnswer()
         texts: list[str] = []
         run: Any = None
-        try:
-            while True:
-                try:
-                    with self._errors():
-                        event = await linked(events.__anext__(), token)
-                except StopAsyncIteration:
-                    break
+        base_url, model = shown_url(str(self._client.base_url)), self._setup.model
+        async with aclosing(linked_items(events, token, base_url, model)) as items:
+            async for event in items:
                 if event.event == "thread.run.created":
                     self._run_id = event.data.id
                 elif event.event == "thread.message.delta" and show:
                     for part in event.data.delta.content or ():
                         if part.type == "text" and part.text is not None and part.text.value:
                             yield part.text.value
-                elif event.event == "thread.message.completed":
+                elif event.event in ("thread.message.completed", "thread.message.incomplete"):
                     texts.append(_read_message(event.data, answer))
-                elif event.event == "thread.run.step.completed":
+                elif event.event in ("thread.run.step.completed", "thread.run.step.failed"):
                     runs = _read_step(event.data)
-                    answer.code_runs.extend(runs)
-                    if show:
-                        for code_run in runs:
-                            yield code_run
+                    if runs and show:
+                        yield Step(code_runs=runs)
+                    else:
+                        answer.code_runs.extend(runs)
                 elif event.event.removeprefix("thread.run.") in _ENDS:
                     run = event.data
                 elif event.event == "error":
                     raise ResponseFailedError(f"the run failed: {event.data.message}")
-        finally:
-            await events.close()
         if run is None:
-            base_url = shown_url(str(self._client.base_url))
-            raise ModelEndpointError(base_url, self._setup.model, "ended its stream before the run was over")
+            raise ModelEndpointError(base_url, model, "ended its stream before the run was over")
         if texts:
             # A run may say several things on its way; the last one is the answer.
             answer.text = texts[-1]
@@ -223,8 +211,6 @@ class AssistantThreads:
         _read_run(run, answer)
         if run.status != "requires_action":
             self._run_id = None
-        if show:
-            answer.code_runs.clear()
         yield answer
 
     async def abandon(self, state: OpenAIAssistantAgentState) -> None:
@@ -248,7 +234,7 @@ class AssistantThreads:
         await self.abandon(state)
         messages = self._client.beta.threads.messages
         kept = set(state.initial_message_ids)
-        with self._errors():
+        with self._setup.errors():
             for message_id in await self._message_ids(thread_id):
                 if message_id not in kept:
                     await self._delete_message(messages, message_id, thread_id)
@@ -268,18 +254,17 @@ class AssistantThreads:
             self._has_store = False
             resources["file_search"] = {"vector_store_ids": []}
         threads = self._client.beta.threads
-        with self._errors():
+        with self._setup.errors():
             await _quiet(lambda: threads.update(thread_id, tool_resources=resources))
 
     async def delete_assistant(self, state: OpenAIAssistantAgentState) -> None:
         """Delete the assistant if it was made here."""
         assistant_id = state.assistant_id
-        if not self._created or assistant_id is None:
+        if assistant_id is None or assistant_id != self._created_id:
             return
-        with self._errors():
+        with self._setup.errors():
             await _quiet(lambda: self._client.beta.assistants.delete(assistant_id))
-        self._created = False
-        state.assistant_id = None
+        self._created_id = state.assistant_id = None
 
 
 def _quiet(call: Callable[[], _T]) -> _T:
@@ -301,7 +286,8 @@ def _message_arguments(message: LLMMessage) -> dict[str, Any]:
         if isinstance(message.content, str):
             text = message.content
         else:
-            text = "\n".join(f"Called {call.name} with {call.arguments}" for call in message.content)
+            calls = [f"Called {call.name} with {call.arguments}" for call in message.content]
+            text = "\n".join([message.thought, *calls] if message.thought else calls)
         return {"role": "assistant", "content": text, "metadata": {"sender": message.source}}
     if isinstance(message, FunctionExecutionResultMessage):
         text = "\n".join(f"{result.name} returned {result.content}" for result in message.content)

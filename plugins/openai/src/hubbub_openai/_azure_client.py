@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from hubbub_registry import Component, ComponentLoader, ComponentModel, is_component_instance
 
+from ._azure_token import TOKEN_SECONDS, bounded
 from ._configured_client import ConfiguredClient, client_arg_names
 from .config import AzureOpenAIClientConfiguration, AzureOpenAIClientConfigurationConfigModel
 
@@ -68,6 +69,11 @@ class AzureOpenAIChatCompletionClient(ConfiguredClient, Component[AzureOpenAICli
         own = next((name for name in headers if name.lower() == "user-agent"), "User-Agent")
         headers[own] = f"{AZURE_OPENAI_USER_AGENT} {headers[own]}" if own in headers else AZURE_OPENAI_USER_AGENT
         arguments["default_headers"] = headers
+        provider = arguments.get("azure_ad_token_provider")
+        if provider is not None:
+            timeout = arguments.get("timeout")
+            seconds = timeout if isinstance(timeout, int | float) else TOKEN_SECONDS
+            arguments["azure_ad_token_provider"] = bounded(provider, seconds)
         return AsyncAzureOpenAI(**arguments)
 
     def _to_config(self) -> AzureOpenAIClientConfigurationConfigModel:
@@ -76,8 +82,8 @@ class AzureOpenAIChatCompletionClient(ConfiguredClient, Component[AzureOpenAICli
         if provider is not None:
             if not is_component_instance(provider) or provider.component_type != "token_provider":
                 raise ValueError(
-                    "azure_ad_token_provider is not a component of kind token_provider, such as AzureTokenProvider; "
-                    "a client with a plain function cannot be dumped"
+                    "azure_ad_token_provider is not a component of kind token_provider, such as AzureTokenProvider of "
+                    "hubbub-azure; a client with a plain function cannot be dumped"
                 )
             config["azure_ad_token_provider"] = provider.dump_component()
         return AzureOpenAIClientConfigurationConfigModel(**config)

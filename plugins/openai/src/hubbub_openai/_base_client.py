@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from hubbub_core import EVENT_LOGGER_NAME, FunctionCall
+from hubbub_core import EVENT_LOGGER_NAME
 from hubbub_core.models import (
     ChatCompletionClient,
     CreateResult,
@@ -23,11 +24,11 @@ from hubbub_core.models import (
 from hubbub_core.tools import Tool, ToolSchema
 
 from . import _answer
+from ._completion import StreamedAnswer, is_completion, read_completion
 from ._errors import ModelEndpointError, endpoint_errors, shown_url
-from ._linked import linked
-from ._model_table import DEFAULT_TOKEN_LIMIT, ModelEntry, find_model, unknown_model_info
+from ._linked import linked, linked_items
+from ._model_table import DEFAULT_TOKEN_LIMIT, ModelEntry, find_model, is_version_of, unknown_model_info
 from ._request import build_request, resolve_stream_options
-from ._stream import StreamedAnswer
 from ._tokens import TokenCounter
 from ._transformation import convert_messages
 
@@ -155,7 +156,7 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             completion: Any = await linked(
                 self._client.chat.completions.create(**request, stream=False), cancellation_token
             )
-        if isinstance(completion, str) or not getattr(completion, "choices", None):
+        if not is_completion(completion):
             raise ModelEndpointError(
                 self._base_url, self._model, f"sent no chat completion: {_answer.shorten(completion)}"
             )
@@ -175,7 +176,7 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
                     tools=request.get("tools", []),
                 ),
             )
-        return self._read(completion, usage)
+        return read_completion(completion, self._model_info["family"], usage)
 
     async def create_stream(
         self,
@@ -225,21 +226,17 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
         with endpoint_errors(self._base_url, self._model):
             stream: Any = await linked(self._client.chat.completions.create(**request, stream=True), cancellation_token)
         started = False
-        try:
-            while True:
-                try:
-                    with endpoint_errors(self._base_url, self._model):
-                        chunk = await linked(stream.__anext__(), cancellation_token)
-                except StopAsyncIteration:
-                    break
+        async with aclosing(linked_items(stream, cancellation_token, self._base_url, self._model)) as chunks:
+            async for chunk in chunks:
+                if not hasattr(chunk, "choices"):
+                    raise ModelEndpointError(
+                        self._base_url, self._model, f"sent a chunk that is none: {_answer.shorten(chunk)}"
+                    )
                 if not started:
                     started = True
                     self._log_stream_start(request)
                 for piece in answer.feed(chunk):
                     yield piece
-        finally:
-            # Closes the connection when the answer is left in the middle; does nothing at its end.
-            await stream.close()
         if not started:
             raise ModelEndpointError(self._base_url, self._model, "ended its stream before the answer began")
         self._add_usage(answer.usage)
@@ -280,8 +277,9 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
     ) -> int:
         """Return how many tokens the messages and tools take up. Opens no connection.
 
-        Text is counted with the vendor's table if tiktoken is installed and has the table in its cache. Otherwise the
-        number of its UTF-8 bytes counts, which no byte-level tokeniser exceeds, with one warning.
+        Text is counted with the vendor's table if tiktoken is installed, which the extra `tokens` brings. Otherwise,
+        and for models whose vendor has published no table, the number of its UTF-8 bytes counts, which no byte-level
+        tokeniser exceeds, with one warning.
         """
         converted = convert_messages(
             messages,
@@ -347,45 +345,13 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
             include_name_in_message=self._include_name_in_message,
         )
 
-    def _read(self, completion: Any, usage: RequestUsage) -> CreateResult:
-        choice = completion.choices[0]
-        if len(completion.choices) > 1:
-            warnings.warn("the server sent several choices; only the first one is used", stacklevel=3)
-        message = choice.message
-        if getattr(message, "function_call", None) is not None:
-            raise ValueError("the model answered with the legacy field `function_call`, which is not supported")
-        text = _answer.text_of(message.content)
-        thought = _answer.reasoning_of(message) or None
-        refusal = getattr(message, "refusal", None)
-        content: str | list[FunctionCall]
-        if message.tool_calls:
-            content = [
-                _answer.function_call(call.id, call.function.name, call.function.arguments)
-                for call in message.tool_calls
-            ]
-            thought = "\n".join(part for part in (thought, text) if part) or None
-        elif not text and refusal:
-            content = refusal
-        elif self._model_info["family"] == ModelFamily.R1 and thought is None:
-            thought, content = _answer.parse_r1_content(text)
-        else:
-            content = text
-            if not text:
-                warnings.warn("the model's answer has neither text nor tool calls", stacklevel=3)
-        return CreateResult(
-            finish_reason=_answer.finish_reason(choice.finish_reason, calls=bool(message.tool_calls)),
-            content=content,
-            usage=usage,
-            cached=False,
-            logprobs=_answer.logprobs(choice),
-            thought=thought,
-        )
-
     def _check_served_model(self, served: str | None) -> None:
         expected = self._entry.resolved if self._entry else None
         # A server that answers with the very name it was asked for says nothing about versions.
         if not served or expected is None or served in (expected, self._model) or self._warned_mismatch:
             return
+        if expected == self._model and is_version_of(served, expected):
+            return  # the table knows no date of this model
         self._warned_mismatch = True
         warnings.warn(
             f"Resolved model mismatch: {expected} != {served}. Model mapping may be incorrect. "

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
 
 from openai import AsyncOpenAI
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from ._base_client import BaseOpenAIChatCompletionClient
 from ._errors import shown_url
 from ._request import create_arg_names, near, response_format_of
+from ._secrets import conceal, reveal
 
 _OWN_ARGS: Final = frozenset({"model_info", "model_capabilities", "add_name_prefixes", "include_name_in_message"})
 
@@ -61,11 +63,7 @@ class ConfiguredClient(BaseOpenAIChatCompletionClient):
         return self.sdk_class(**self._sdk_arguments(options))
 
     def _sdk_arguments(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in options.items()
-            if name in self.sdk_args
-        }
+        return {name: reveal(value) for name, value in options.items() if name in self.sdk_args}
 
     def _check_names(self, options: Mapping[str, Any]) -> None:
         known = create_arg_names() | self.sdk_args | _OWN_ARGS
@@ -93,6 +91,8 @@ class ConfiguredClient(BaseOpenAIChatCompletionClient):
         response_format = config.get("response_format")
         if isinstance(response_format, type) and issubclass(response_format, BaseModel):
             config["response_format"] = response_format_of(response_format)
+        if "default_headers" in config:
+            config["default_headers"] = conceal(config["default_headers"])
         if callable(config.get("api_key")):
             raise ValueError("api_key is a function, which a configuration cannot hold; pass the key itself")
         for name in ("base_url", "azure_endpoint"):
@@ -109,6 +109,16 @@ class ConfiguredClient(BaseOpenAIChatCompletionClient):
             name: getattr(config, name) for name in type(config).model_fields if getattr(config, name) is not None
         }
         return cls(**options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Make a client of the same options; what cannot be copied of them is shared, as the SDK's own copies do."""
+        for name in ("http_client", "azure_ad_token_provider"):
+            shared = self._raw_config.get(name)
+            memo[id(shared)] = shared
+        clone = type(self).__new__(type(self))
+        memo[id(self)] = clone
+        clone.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return clone
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the HTTP client out of copies; each makes its own (newer N-312)."""

@@ -1,4 +1,4 @@
-"""Errors of the endpoint, told with its address."""
+"""Errors: of the endpoint, told with its address; of the model's work; and whose agent they happened to."""
 
 from __future__ import annotations
 
@@ -41,6 +41,24 @@ class ModelEndpointError(HubbubError, openai.APIConnectionError, ConnectionError
 
 class ModelEndpointTimeoutError(ModelEndpointError, TimeoutError):
     """A model endpoint did not answer in time."""
+
+
+class ResponseFailedError(HubbubError, RuntimeError):
+    """The service ended a response, or a run of a thread, with a failure instead of an answer."""
+
+
+class UnansweredRequestError(HubbubError, RuntimeError):
+    """The model asks for something that needs an answer, and nobody is there to give one."""
+
+
+@contextmanager
+def agent_errors(name: str) -> Iterator[None]:
+    """Name the agent in a note of whatever error leaves the block."""
+    try:
+        yield
+    except Exception as exc:
+        exc.add_note(f"in the OpenAI agent {name!r}")
+        raise
 
 
 def shown_url(url: str) -> str:
@@ -97,4 +115,6 @@ def endpoint_errors(base_url: str, model: str) -> Iterator[None]:
             else:
                 problem = f"broke off: {_reason(exc)}"
             raise ModelEndpointError(base_url, model, problem, cause=exc) from exc
+        if isinstance(exc, openai.APIError):  # in the middle of a stream
+            exc.add_note(f"model endpoint {base_url} (model {model!r})")
         raise

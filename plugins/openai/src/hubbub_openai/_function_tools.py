@@ -5,16 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hubbub_core import Image
 from hubbub_core.models import FunctionExecutionResult
 from hubbub_core.tools import BaseTool, FunctionTool, StaticWorkbench, Workbench
 
+from ._response_items import Item, output_item
 from ._tools import assert_valid_name
 
 if TYPE_CHECKING:
     from hubbub_core import CancellationToken, FunctionCall
     from hubbub_core.tools import ToolSchema
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionOutput:
+    """What came of one call."""
+
+    result: FunctionExecutionResult
+    """The result as text, as events have it."""
+    parts: tuple[str | Image, ...] = ()
+    """Its texts and images, where there are images."""
+
+    def item(self) -> Item:
+        """Return it as an item of Responses, which take images."""
+        return output_item(self.result, self.parts)
 
 
 def hub_tool(tool: object) -> BaseTool[Any, Any]:
@@ -74,8 +91,8 @@ class FunctionTools:
         self._owners = owners
         return schemas
 
-    async def call(self, calls: Sequence[FunctionCall], token: CancellationToken) -> list[FunctionExecutionResult]:
-        """Execute the calls of one answer at the same time, and return their results in the same order.
+    async def call(self, calls: Sequence[FunctionCall], token: CancellationToken) -> list[FunctionOutput]:
+        """Execute the calls of one answer at the same time, and return their outputs in the same order.
 
         A tool that fails, and a call of none, gives a result `Error: ...` with `is_error` (newer N-246).
 
@@ -91,7 +108,7 @@ class FunctionTools:
             # A tool may take a moment to clean up; none goes on behind its caller's back.
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _call(self, call: FunctionCall, token: CancellationToken) -> FunctionExecutionResult:
+    async def _call(self, call: FunctionCall, token: CancellationToken) -> FunctionOutput:
         workbench = self._owners.get(call.name)
         try:
             if workbench is None:
@@ -109,13 +126,19 @@ class FunctionTools:
         except Exception as exc:
             return _failed(call, str(exc) or type(exc).__name__)
         text = result.to_text()
-        if result.is_error and not text.startswith("Error"):
+        unsaid = result.is_error and not text.startswith("Error")
+        if unsaid:
             text = f"Error: {text}"
-        return FunctionExecutionResult(content=text, call_id=call.id, is_error=result.is_error, name=call.name)
+        told = FunctionExecutionResult(content=text, call_id=call.id, is_error=result.is_error, name=call.name)
+        parts = tuple(part.content for part in result.result)
+        if all(isinstance(part, str) for part in parts):
+            return FunctionOutput(told)
+        return FunctionOutput(told, ("Error: ", *parts) if unsaid else parts)
 
 
-def _failed(call: FunctionCall, reason: str) -> FunctionExecutionResult:
-    return FunctionExecutionResult(content=f"Error: {reason}", call_id=call.id, is_error=True, name=call.name)
+def _failed(call: FunctionCall, reason: str) -> FunctionOutput:
+    told = FunctionExecutionResult(content=f"Error: {reason}", call_id=call.id, is_error=True, name=call.name)
+    return FunctionOutput(told)
 
 
 def response_function(schema: ToolSchema) -> dict[str, Any]:

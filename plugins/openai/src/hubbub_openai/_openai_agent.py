@@ -10,13 +10,11 @@ from uuid import uuid4
 import openai
 from openai import AsyncOpenAI
 
-from hubbub_agentchat.agents import BaseChatAgent
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
     HandoffMessage,
-    ModelClientStreamingChunkEvent,
     MultiModalMessage,
     StopMessage,
     TextMessage,
@@ -27,22 +25,18 @@ from hubbub_core.models import RequestUsage
 from hubbub_core.tools import BaseTool, Workbench
 from hubbub_registry import Component, ComponentModel
 
-from ._agent_events import answer_events, code_events, execution_event, request_event
+from ._agent_events import execution_event, request_event
 from ._answer import sum_usage
 from ._ask_response import ask_response
 from ._builtin_tools import builtin_tool
 from ._chat_messages import chat_items, refuse_model_client
+from ._errors import ResponseFailedError
 from ._function_tools import FunctionTools, hub_tool, response_function
+from ._model_answer import ModelAnswer, Piece
 from ._openai_agent_config import OpenAIAgentConfig, OpenAIAgentState
-from ._response_items import (
-    CodeRun,
-    Item,
-    ModelAnswer,
-    Piece,
-    ResponseFailedError,
-    call_item,
-    output_item,
-)
+from ._response_items import Item, call_item
+from ._secrets import conceal_tool, reveal
+from ._service_agent import ServiceAgent
 
 NO_TEXT: Final = "(The response has no text.)"
 """Content of the answer when the model gave none."""
@@ -55,12 +49,15 @@ AgentTool: TypeAlias = (
 )
 
 
-class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
+class OpenAIAgent(ServiceAgent, Component[OpenAIAgentConfig]):
     """A chat agent on OpenAI's Responses API, with the service's own tools and tools of the hub.
 
     The service keeps the conversation: after the first answer only what is new is sent, with `previous_response_id`.
     When the service has forgotten that response, and with `store=False`, the whole conversation is sent instead. A turn
     that failed or was cancelled leaves its messages to be sent with the next one.
+
+    An error of the service is an answer too: a `TextMessage` that starts `Error generating response: ` (newer N-243).
+    When the model wants something approved or done on this machine, `UnansweredRequestError` is raised.
 
     Tools of the hub are called as often as the model wants, calls of one answer at the same time, up to
     `max_tool_iterations` rounds; then it has to answer without.
@@ -130,7 +127,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
                 hub_tools.append(made)
                 self._given_tools.append(made)
             elif not (isinstance(tool, str) and tool in self._given_tools):
-                self._builtin.append(builtin_tool(tool, model))
+                self._builtin.append(builtin_tool(reveal(tool), model))
                 self._given_tools.append(tool if isinstance(tool, str) else dict(tool))
         workbenches = [workbench] if isinstance(workbench, Workbench) else list(workbench or ())
         self._functions = FunctionTools(hub_tools, workbenches)
@@ -153,35 +150,6 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         """`TextMessage`, `MultiModalMessage` where the model made images, and what the documents list beside them."""
         return [TextMessage, MultiModalMessage, StopMessage, ToolCallSummaryMessage, HandoffMessage]
 
-    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        """Answer new messages, without asking the service for a stream.
-
-        An error of the service is an answer too: a `TextMessage` that starts `Error generating response: ` (newer
-        N-243).
-
-        Raises:
-            UnansweredRequestError: The model wants something approved or done on this machine.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        async with aclosing(self._answer(messages, cancellation_token, stream=False)) as items:
-            async for item in items:
-                if isinstance(item, Response):
-                    return item
-        raise AssertionError("the answer ends with a Response")
-
-    async def on_messages_stream(
-        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
-    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
-        """Answer new messages; yields pieces of text, thoughts, calls and results as they arise, the `Response` last.
-
-        Raises:
-            UnansweredRequestError: The model wants something approved or done on this machine.
-            asyncio.CancelledError: The token was cancelled. The HTTP request is aborted and running tools are ended.
-        """
-        async with aclosing(self._answer(messages, cancellation_token, stream=True)) as items:
-            async for item in items:
-                yield item
-
     async def _answer(
         self, messages: Sequence[BaseChatMessage], token: CancellationToken, *, stream: bool
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
@@ -193,14 +161,9 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         answers: list[ModelAnswer] = []
         message_id = str(uuid4())
         try:
-            async with aclosing(self._rounds(answers, token, stream=stream)) as events:
+            rounds = self._rounds(answers, token, stream=stream)
+            async with aclosing(self._told(rounds, inner, message_id)) as events:
                 async for event in events:
-                    if isinstance(event, str):
-                        yield ModelClientStreamingChunkEvent(
-                            content=event, source=self.name, full_message_id=message_id
-                        )
-                        continue
-                    inner.append(event)
                     yield event
         except (openai.OpenAIError, ResponseFailedError) as exc:
             failed = TextMessage(content=f"Error generating response: {exc}", source=self.name, id=message_id)
@@ -220,20 +183,11 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
         pending = self._first_input(previous)
         for left in range(self._max_tool_iterations, -1, -1):
             fallback = None if new else self._first_input(None)
-            async with aclosing(
-                self._ask(pending, previous, fallback, functions, token, stream=stream, may_call=left > 0)
-            ) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, ModelAnswer):
-                        answers.append(piece)
-                    elif isinstance(piece, CodeRun):
-                        for event in code_events(piece, self.name):
-                            yield event
-                    else:
-                        yield piece
+            asked = self._ask(pending, previous, fallback, functions, token, stream=stream, may_call=left > 0)
+            async with aclosing(self._events(asked, answers)) as events:
+                async for event in events:
+                    yield event
             answer = answers[-1]
-            for event in answer_events(answer, self.name):
-                yield event
             if not answer.calls:
                 break
             if not left:
@@ -245,7 +199,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
             results = await self._functions.call(answer.calls, token)
             yield execution_event(results, self.name)
             calls = [call_item(call) for call in answer.calls]
-            outputs = [output_item(result) for result in results]
+            outputs = [result.item() for result in results]
             new.extend([*calls, *outputs])
             if self._store:
                 previous, pending = answer.response_id, outputs
@@ -360,7 +314,7 @@ class OpenAIAgent(BaseChatAgent, Component[OpenAIAgentConfig]):
 
     def _to_config(self) -> OpenAIAgentConfig:
         tools: list[dict[str, Any] | str] = [
-            tool.dump_component().model_dump(exclude_none=True) if isinstance(tool, BaseTool) else tool
+            tool.dump_component().model_dump(exclude_none=True) if isinstance(tool, BaseTool) else conceal_tool(tool)
             for tool in self._given_tools
         ]
         return OpenAIAgentConfig(

@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
 
-import openai
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
-from hubbub_agentchat.agents import BaseChatAgent
 from hubbub_agentchat.base import Response
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
-    ModelClientStreamingChunkEvent,
     TextMessage,
 )
 from hubbub_core import CancellationToken
 from hubbub_core.tools import BaseTool
 
-from ._agent_events import answer_events, code_events, execution_event, request_event
+from ._agent_events import execution_event, request_event
 from ._answer import sum_usage
+from ._assistant_files import AssistantFiles, readable_paths
 from ._assistant_threads import AssistantThreads
 from ._chat_messages import model_messages, refuse_model_client
-from ._errors import endpoint_errors, shown_url
+from ._errors import ResponseFailedError, agent_errors
 from ._function_tools import FunctionTools, hub_tool
 from ._linked import linked
-from ._response_items import CodeRun, ModelAnswer, ResponseFailedError
+from ._model_answer import ModelAnswer
 from ._response_threads import ResponseThreads
+from ._service_agent import ServiceAgent
 from ._threads import AssistantSetup, OpenAIAssistantAgentState, Threads
 
 _BUILTIN: Final = ("code_interpreter", "file_search")
@@ -38,7 +38,7 @@ _MAX_ROUNDS: Final = 50
 """Rounds of function calls after which a run is given up."""
 
 
-class OpenAIAssistantAgent(BaseChatAgent):
+class OpenAIAssistantAgent(ServiceAgent):
     """An assistant with a thread at the service, its code interpreter, its file search, and tools of the hub.
 
     OpenAI shut the Assistants API down on 2026-08-26. The thread is a conversation and each run a response, of the
@@ -47,6 +47,9 @@ class OpenAIAssistantAgent(BaseChatAgent):
 
     Nothing is made at the service before the first message or file. What the agent makes there stays until it is
     deleted by `delete_uploaded_files`, `delete_vector_store` and `delete_assistant`.
+
+    Errors are raised: those of the SDK as they are, `ModelEndpointError` for connections, `ResponseFailedError` when
+    the model failed or did not stop calling functions, `ValueError` for an answer without a text.
 
     Args:
         name: A Python identifier, unique within a team.
@@ -59,16 +62,16 @@ class OpenAIAssistantAgent(BaseChatAgent):
         thread_id: A conversation (`conv_...`) or thread to go on with. A thread of the Assistants API does not exist
             any more at OpenAI: the agent warns and begins a new conversation.
         metadata: Up to 16 texts that the service keeps with what the agent makes.
-        response_format: `"auto"`, or a dict with type `text`, `json_object` or `json_schema`.
+        response_format: `"auto"`, or a dict (or the SDK's object) with type `text`, `json_object` or `json_schema`.
         temperature: None leaves it to the service.
         tool_resources: Files and vector stores that exist: `{"code_interpreter": {"file_ids": [...]}, "file_search":
-            {"vector_store_ids": [...]}}`.
+            {"vector_store_ids": [...]}}`, or the SDK's `ToolResources`.
         top_p: None leaves it to the service.
         backend: `"responses"`, or `"assistants"` for a server that still has them.
 
     Raises:
-        ValueError: A tool is unsupported or two have one name, `client` is a model client of the hub, or the installed
-            SDK has no Assistants API.
+        ValueError: A tool or resource is unsupported, two tools have one name, `client` is a model client of the hub,
+            or the installed SDK has no Assistants API.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
         metadata: dict[str, str] | None = None,
         response_format: Any = None,
         temperature: float | None = None,
-        tool_resources: Mapping[str, Any] | None = None,
+        tool_resources: Mapping[str, Any] | BaseModel | None = None,
         top_p: float | None = None,
         *,
         backend: Literal["responses", "assistants"] = "responses",
@@ -101,7 +104,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
                 raise ValueError(f"Unsupported tool type: {tool}. By name there are {', '.join(_BUILTIN)}.")
             elif tool not in builtin:
                 builtin.append(tool)
-        resources = tool_resources or {}
+        code_file_ids, vector_store_ids = _resources(tool_resources)
         self._client = client
         self._functions = FunctionTools(hub_tools)
         self._setup = AssistantSetup(
@@ -112,11 +115,11 @@ class OpenAIAssistantAgent(BaseChatAgent):
             instructions=instructions,
             builtin=tuple(builtin),
             metadata=metadata or {},
-            response_format=response_format,
+            response_format=_plain(response_format),
             temperature=temperature,
             top_p=top_p,
-            code_file_ids=tuple((resources.get("code_interpreter") or {}).get("file_ids") or ()),
-            vector_store_ids=tuple((resources.get("file_search") or {}).get("vector_store_ids") or ()),
+            code_file_ids=code_file_ids,
+            vector_store_ids=vector_store_ids,
         )
         if backend not in ("responses", "assistants"):
             raise ValueError(f"backend is 'responses' or 'assistants', not {backend!r}")
@@ -124,6 +127,7 @@ class OpenAIAssistantAgent(BaseChatAgent):
         self._threads: Threads = (
             AssistantThreads(self._setup) if backend == "assistants" else ResponseThreads(self._setup)
         )
+        self._files = AssistantFiles(self._setup)
         self._state = OpenAIAssistantAgentState(assistant_id=assistant_id, thread_id=thread_id)
         self._opened = False
         self._resumed = False
@@ -154,30 +158,6 @@ class OpenAIAssistantAgent(BaseChatAgent):
             await linked(self._threads.open(self._state, schemas, resumed=self._resumed), token)
             self._opened = True
 
-    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
-        """Append the messages to the thread and let the assistant answer.
-
-        Raises:
-            ValueError: The answer has no text.
-            ResponseFailedError: The service failed, or the model did not stop calling functions.
-            ModelEndpointError: The endpoint cannot be reached, breaks off, or sends what is no answer.
-            openai.APIStatusError: The endpoint refuses the request.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        async with aclosing(self._answer(messages, cancellation_token, stream=False)) as items:
-            async for item in items:
-                if isinstance(item, Response):
-                    return item
-        raise AssertionError("the answer ends with a Response")
-
-    async def on_messages_stream(
-        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
-    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
-        """Do as `on_messages`; yields pieces of text, code, calls and results as they arise, the `Response` last."""
-        async with aclosing(self._answer(messages, cancellation_token, stream=True)) as items:
-            async for item in items:
-                yield item
-
     async def _answer(
         self, messages: Sequence[BaseChatMessage], token: CancellationToken, *, stream: bool
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
@@ -187,15 +167,10 @@ class OpenAIAssistantAgent(BaseChatAgent):
         message_id = str(uuid4())
         finished = False
         try:
-            async with aclosing(self._run(messages, answers, token, stream=stream)) as events:
+            run = self._run(messages, answers, token, stream=stream)
+            async with aclosing(self._told(run, inner, message_id)) as events:
                 async for event in events:
-                    if isinstance(event, str):
-                        yield ModelClientStreamingChunkEvent(
-                            content=event, source=self.name, full_message_id=message_id
-                        )
-                    else:
-                        inner.append(event)
-                        yield event
+                    yield event
             finished = True
         finally:
             if not finished:
@@ -219,18 +194,10 @@ class OpenAIAssistantAgent(BaseChatAgent):
         given = [message for each in messages for message in model_messages(each)]
         asked = self._threads.run(self._state, given, schemas, stream=stream, token=token)
         for _ in range(_MAX_ROUNDS):
-            async with aclosing(asked) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, ModelAnswer):
-                        answers.append(piece)
-                    elif isinstance(piece, CodeRun):
-                        for event in code_events(piece, self.name):
-                            yield event
-                    else:
-                        yield piece
+            async with aclosing(self._events(asked, answers)) as events:
+                async for event in events:
+                    yield event
             answer = answers[-1]
-            for event in answer_events(answer, self.name):
-                yield event
             if not answer.calls:
                 return
             yield request_event(answer, self.name)
@@ -242,18 +209,22 @@ class OpenAIAssistantAgent(BaseChatAgent):
 
     async def handle_incoming_message(self, message: BaseChatMessage, cancellation_token: CancellationToken) -> None:
         """Append a message of any class to the thread, without an answer (newer N-246)."""
-        await self._ensure_open(cancellation_token)
-        for each in model_messages(message):
-            await linked(self._threads.add(self._state, each), cancellation_token)
+        with agent_errors(self.name):
+            await self._ensure_open(cancellation_token)
+            for each in model_messages(message):
+                await linked(self._threads.add(self._state, each), cancellation_token)
 
     async def handle_text_message(self, content: str, cancellation_token: CancellationToken) -> None:
         """Append a text of the user to the thread, without an answer (spec: 000 L23084)."""
         await self.handle_incoming_message(TextMessage(content=content, source="user"), cancellation_token)
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
-        """Delete what came into the thread since the agent opened it; what was there before stays (000 L23098)."""
-        if self._opened:
-            await linked(self._threads.clear(self._state), cancellation_token)
+        """Delete what came into the thread since an agent first opened it; what was there before stays (000 L23098)."""
+        with agent_errors(self.name):
+            if self._resumed:
+                await self._ensure_open(cancellation_token)
+            if self._opened:
+                await linked(self._threads.clear(self._state), cancellation_token)
 
     async def on_upload_for_code_interpreter(
         self, file_paths: str | Iterable[str], cancellation_token: CancellationToken
@@ -262,13 +233,16 @@ class OpenAIAssistantAgent(BaseChatAgent):
 
         Raises:
             ValueError: The agent has no tool `code_interpreter`.
-            OSError: A file cannot be read.
+            OSError: A file cannot be read; none was uploaded.
         """
-        self._need("code_interpreter")
-        await self._ensure_open(cancellation_token)
-        file_ids = await self._upload(file_paths, cancellation_token)
-        self._state.code_file_ids.extend(file_ids)
-        await linked(self._threads.files_changed(self._state), cancellation_token)
+        with agent_errors(self.name):
+            paths = self._paths(file_paths, "code_interpreter")
+            if not paths:
+                return
+            await self._ensure_open(cancellation_token)
+            file_ids = await self._files.upload(self._state, paths, cancellation_token)
+            self._state.code_file_ids.extend(file_ids)
+            await self._files_changed(cancellation_token)
 
     async def on_upload_for_file_search(
         self, file_paths: str | Iterable[str], cancellation_token: CancellationToken
@@ -277,80 +251,50 @@ class OpenAIAssistantAgent(BaseChatAgent):
 
         Raises:
             ValueError: The agent has no tool `file_search`.
-            OSError: A file cannot be read.
+            OSError: A file cannot be read; none was uploaded.
             ResponseFailedError: The store could not read all files.
         """
-        self._need("file_search")
-        await self._ensure_open(cancellation_token)
-        file_ids = await self._upload(file_paths, cancellation_token)
-        stores = self._client.vector_stores
-        with self._errors():
+        with agent_errors(self.name):
+            paths = self._paths(file_paths, "file_search")
+            if not paths:
+                return
+            await self._ensure_open(cancellation_token)
+            file_ids = await self._files.upload(self._state, paths, cancellation_token)
             if self._state.vector_store_id is None:
-                made = await linked(stores.create(name=self.name), cancellation_token)
-                self._state.vector_store_id = made.id
-                await linked(self._threads.files_changed(self._state), cancellation_token)
-            batch = await linked(
-                stores.file_batches.create_and_poll(self._state.vector_store_id, file_ids=file_ids), cancellation_token
-            )
-        if batch.status != "completed" or batch.file_counts.failed:
-            raise ResponseFailedError(
-                f"vector store {batch.vector_store_id} could not read {batch.file_counts.failed} of "
-                f"{batch.file_counts.total} files (batch {batch.id}: {batch.status})"
-            )
+                await self._files.make_store(self._state, cancellation_token)
+                await self._files_changed(cancellation_token)
+            await self._files.add_to_store(self._state, file_ids, cancellation_token)
 
-    def _need(self, tool: str) -> None:
+    def _paths(self, file_paths: str | Iterable[str], tool: str) -> list[Path]:
         if tool not in self._setup.builtin:
             raise ValueError(f"agent {self.name!r} could not use the files: its tools have no {tool!r}")
+        return readable_paths(file_paths)
 
-    def _errors(self) -> Any:
-        return endpoint_errors(shown_url(str(self._client.base_url)), self._setup.model)
-
-    async def _upload(self, file_paths: str | Iterable[str], token: CancellationToken) -> list[str]:
-        paths = [Path(file_paths)] if isinstance(file_paths, (str, Path)) else [Path(path) for path in file_paths]
-        made: list[str] = []
-        for path in paths:
-            with self._errors():
-                file = await linked(self._client.files.create(file=path, purpose="assistants"), token)
-            made.append(file.id)
-            self._state.uploaded_file_ids.append(file.id)
-        return made
+    async def _files_changed(self, token: CancellationToken) -> None:
+        if self._opened:
+            await linked(self._threads.files_changed(self._state), token)
 
     async def delete_uploaded_files(self, cancellation_token: CancellationToken) -> None:
         """Delete the files that this agent uploaded; those that are gone already count as deleted."""
-        state = self._state
-        had_code_files = bool(state.code_file_ids)
-        while state.uploaded_file_ids:
-            file_id = state.uploaded_file_ids[-1]
-            try:
-                with self._errors():
-                    await linked(self._client.files.delete(file_id), cancellation_token)
-            except openai.NotFoundError:
-                pass
-            state.uploaded_file_ids.remove(file_id)
-            if file_id in state.code_file_ids:
-                state.code_file_ids.remove(file_id)
-        if had_code_files and self._opened:
-            await linked(self._threads.files_changed(state), cancellation_token)
+        with agent_errors(self.name):
+            had_code_files = bool(self._state.code_file_ids)
+            await self._files.delete_files(self._state, cancellation_token)
+            if had_code_files:
+                await self._files_changed(cancellation_token)
 
     async def delete_vector_store(self, cancellation_token: CancellationToken) -> None:
         """Delete the vector store that this agent made, if it made one."""
-        store_id = self._state.vector_store_id
-        if store_id is None:
-            return
-        try:
-            with self._errors():
-                await linked(self._client.vector_stores.delete(store_id), cancellation_token)
-        except openai.NotFoundError:
-            pass
-        self._state.vector_store_id = None
-        if self._opened:
-            await linked(self._threads.files_changed(self._state), cancellation_token)
+        with agent_errors(self.name):
+            if self._state.vector_store_id is not None:
+                await self._files.delete_store(self._state, cancellation_token)
+                await self._files_changed(cancellation_token)
 
     async def delete_assistant(self, cancellation_token: CancellationToken) -> None:
         """Delete the assistant if this agent made it; on Responses there is none at the service."""
-        await linked(self._threads.delete_assistant(self._state), cancellation_token)
-        if self._backend == "assistants" and self._state.assistant_id is None:
-            self._opened = False
+        with agent_errors(self.name):
+            await linked(self._threads.delete_assistant(self._state), cancellation_token)
+            if self._backend == "assistants" and self._state.assistant_id is None:
+                self._opened = False
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return what leads back to the thread, the files and the vector store."""
@@ -361,3 +305,28 @@ class OpenAIAssistantAgent(BaseChatAgent):
         self._state = OpenAIAssistantAgentState.model_validate(state)
         self._opened = False
         self._resumed = self._state.thread_id is not None
+
+
+def _plain(value: Any) -> Any:
+    """Return what the SDK has an object for as a dict."""
+    return value.model_dump(by_alias=True, exclude_none=True) if isinstance(value, BaseModel) else value
+
+
+def _resources(tool_resources: Mapping[str, Any] | BaseModel | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the files for the code interpreter and the vector stores for the file search.
+
+    Raises:
+        ValueError: There is something else.
+    """
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for tool, given in (_plain(tool_resources) or {}).items():
+        for kind, ids in (_plain(given) or {}).items():
+            found[tool, kind] = tuple(ids or ())
+    known = (found.pop(("code_interpreter", "file_ids"), ()), found.pop(("file_search", "vector_store_ids"), ()))
+    left = [f"{tool}.{kind}" for (tool, kind), ids in found.items() if ids]
+    if left:
+        raise ValueError(
+            f"tool_resources has {', '.join(left)}; there are code_interpreter.file_ids and "
+            "file_search.vector_store_ids (client.vector_stores.create makes a store)"
+        )
+    return known

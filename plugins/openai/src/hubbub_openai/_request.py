@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from hubbub_core.models import LLMMessage, ModelInfo, UserMessage
 from hubbub_core.tools import Tool, ToolSchema
 
-from ._tools import ToolChoice, convert_tool_choice, convert_tools
+from ._tools import ToolChoice, convert_tool_choice, convert_tools, normalize_name
 from ._transformation import convert_messages, merge_system_messages
 
 _TRANSPORT_ARGS = frozenset({"extra_body", "extra_headers", "extra_query", "timeout"})
@@ -58,10 +58,9 @@ def response_format_of(schema: type[BaseModel]) -> dict[str, Any]:
     """
     # The SDK's public way to the strict form of a schema; the name of the class is what its own parse helper sends.
     function = openai.pydantic_function_tool(schema)["function"]
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": schema.__name__, "schema": function["parameters"], "strict": True},
-    }
+    # The service takes no `Answer[int]`.
+    name = normalize_name(schema.__name__)
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": function["parameters"], "strict": True}}
 
 
 def _is_class(value: Any) -> bool:

@@ -7,17 +7,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from hubbub_core.models import FunctionExecutionResult, LLMMessage
+from hubbub_core.models import LLMMessage
 
 from ._ask_response import ask_response
-from ._errors import endpoint_errors, shown_url
-from ._function_tools import response_function
-from ._response_items import Item, ModelAnswer, Piece, message_item, output_item
+from ._function_tools import FunctionOutput, response_function
+from ._model_answer import ModelAnswer, Piece
+from ._response_items import Item, message_item
 from ._threads import AssistantSetup, OpenAIAssistantAgentState
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from hubbub_core import CancellationToken
     from hubbub_core.tools import ToolSchema
 
@@ -32,9 +30,6 @@ class ResponseThreads:
         self._client = setup.client
         self._open_calls: list[str] = []
         self._unsure = False
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return endpoint_errors(shown_url(str(self._client.base_url)), self._setup.model)
 
     async def open(self, state: OpenAIAssistantAgentState, functions: Sequence[ToolSchema], *, resumed: bool) -> None:
         """Find or make the conversation.
@@ -51,10 +46,11 @@ class ResponseThreads:
             )
             state.thread_id = None
         if state.thread_id is None:
-            with self._errors():
+            with self._setup.errors():
                 made = await self._client.conversations.create(metadata=dict(self._setup.metadata))
             state.thread_id = made.id
             state.initial_message_ids = []
+            self._open_calls = []
         else:
             items = await self._items(state)
             if not resumed:
@@ -63,7 +59,7 @@ class ResponseThreads:
     async def _items(self, state: OpenAIAssistantAgentState) -> list[Any]:
         """Return all items, oldest first, and note calls that nobody answered: the service insists on it."""
         assert state.thread_id is not None
-        with self._errors():
+        with self._setup.errors():
             listed = self._client.conversations.items.list(state.thread_id, order="asc", limit=100)
             items: list[Any] = [item async for item in listed]
         answered = {item.call_id for item in items if item.type == "function_call_output"}
@@ -75,7 +71,7 @@ class ResponseThreads:
         """Append a message to the conversation."""
         assert state.thread_id is not None
         items: Any = message_item(message)
-        with self._errors():
+        with self._setup.errors():
             await self._client.conversations.items.create(state.thread_id, items=items)
 
     async def run(
@@ -105,14 +101,14 @@ class ResponseThreads:
         self,
         state: OpenAIAssistantAgentState,
         answer: ModelAnswer,
-        results: Sequence[FunctionExecutionResult],
+        outputs: Sequence[FunctionOutput],
         functions: Sequence[ToolSchema],
         *,
         stream: bool,
         token: CancellationToken,
     ) -> AsyncGenerator[Piece, None]:
         """Ask for the next response, with the results."""
-        items = [output_item(result) for result in results]
+        items = [output.item() for output in outputs]
         async with aclosing(self._ask(state, items, functions, stream=stream, token=token)) as asked:
             async for piece in asked:
                 yield piece
@@ -174,7 +170,7 @@ class ResponseThreads:
         kept = set(state.initial_message_ids)
         for item in await self._items(state):
             if item.id not in kept:
-                with self._errors():
+                with self._setup.errors():
                     await self._client.conversations.items.delete(item.id, conversation_id=state.thread_id)
         await self._items(state)
         self._unsure = False

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import Field
 
 from hubbub_agentchat.state import BaseState
-from hubbub_core.models import FunctionExecutionResult, LLMMessage
+from hubbub_core.models import LLMMessage
 
-from ._response_items import ModelAnswer, Piece
+from ._errors import endpoint_errors, shown_url
+from ._function_tools import FunctionOutput
+from ._model_answer import ModelAnswer, Piece
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from openai import AsyncOpenAI
 
     from hubbub_core import CancellationToken
@@ -61,6 +65,10 @@ class AssistantSetup:
     vector_store_ids: tuple[str, ...] = ()
     """Vector stores that were there before."""
 
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn failures of the connection into `ModelEndpointError` for a block."""
+        return endpoint_errors(shown_url(str(self.client.base_url)), self.model)
+
 
 class Threads(Protocol):
     """One thread at the service. It keeps its identifiers in the agent's state."""
@@ -89,7 +97,7 @@ class Threads(Protocol):
         self,
         state: OpenAIAssistantAgentState,
         answer: ModelAnswer,
-        results: Sequence[FunctionExecutionResult],
+        outputs: Sequence[FunctionOutput],
         functions: Sequence[ToolSchema],
         *,
         stream: bool,

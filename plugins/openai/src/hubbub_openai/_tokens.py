@@ -1,31 +1,19 @@
-"""Count tokens without a connection: exactly with a table that is on this machine, else by an upper bound."""
+"""Count tokens without a connection: exactly where tiktoken is installed, else by an upper bound."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
-import os
 import struct
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 from hubbub_core.tools import Tool, ToolSchema
 
+from ._token_tables import load_length
 from ._tools import tool_schema
-
-# Where tiktoken keeps its tables: files named by the SHA-1 of the address. The digest is that of the file's content.
-_TABLES: Final = {
-    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
-    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
-}
-_ADDRESS: Final = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 
 # How the service wraps messages and tools (the vendor's cookbook, "How to count tokens with tiktoken").
 _PER_MESSAGE: Final = 3
@@ -37,36 +25,10 @@ _PROPERTIES_START: Final = 3
 _ENUM_START: Final = -3
 _ENUM_ITEM: Final = 3
 _FUNCTIONS_END: Final = 12
+_NOT_COUNTED: Final = ("type", "title", "properties", "required", "additionalProperties")
 
 _IMAGE_BASE: Final = 85
 _IMAGE_TILE: Final = 170
-
-
-def _cached_table(encoding: str) -> Path | None:
-    """Return the file of a table if tiktoken would find it in its cache and take it."""
-    directory = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
-    if directory is None:
-        directory = os.path.join(tempfile.gettempdir(), "data-gym-cache")
-    digest = _TABLES.get(encoding)
-    if not directory or digest is None:
-        return None
-    path = Path(directory, hashlib.sha1(_ADDRESS.format(encoding).encode()).hexdigest())
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    # tiktoken fetches a table anew when its digest is wrong; that would be a connection.
-    return path if hashlib.sha256(content).hexdigest() == digest else None
-
-
-@cache
-def _encode(encoding: str) -> Callable[[str], int] | None:
-    if find_spec("tiktoken") is None or _cached_table(encoding) is None:
-        return None
-    import tiktoken
-
-    table = tiktoken.get_encoding(encoding)
-    return lambda text: len(table.encode(text, disallowed_special=()))
 
 
 def _utf8_length(text: str) -> int:
@@ -103,16 +65,15 @@ class TokenCounter:
         return total
 
     def _length(self) -> Callable[[str], int]:
-        exact = _encode(self._encoding) if self._encoding else None
+        exact = load_length(self._encoding) if self._encoding else None
         if exact is not None:
             return exact
         if not self._warned:
             self._warned = True
             remedy = (
-                "`pip install hubbub-openai[tokens]` and, once with a connection, "
-                f"`python -c \"import tiktoken; tiktoken.get_encoding('{self._encoding}')\"` make it exact"
+                "`pip install hubbub-openai[tokens]` makes it exact"
                 if self._encoding
-                else "its vendor publishes no table"
+                else "its vendor has published no table"
             )
             warnings.warn(
                 f"tokens of model {self._model!r} are counted as UTF-8 bytes, an upper bound; {remedy}",
@@ -138,7 +99,10 @@ def _count_value(value: Any, length: Callable[[str], int]) -> int:
 
 def _count_tool(schema: ToolSchema, length: Callable[[str], int]) -> int:
     total = _PER_FUNCTION + length(f"{schema['name']}:{schema.get('description', '').rstrip('.')}")
-    properties: Mapping[str, Any] = schema.get("parameters", {"properties": {}}).get("properties", {})
+    parameters: Mapping[str, Any] = schema.get("parameters", {})
+    properties: Mapping[str, Any] = parameters.get("properties", {})
+    # `$defs` and the like, which properties refer to.
+    total += sum(length(json.dumps(value)) for key, value in parameters.items() if key not in _NOT_COUNTED)
     if properties:
         total += _PROPERTIES_START
     for name, property_schema in properties.items():
@@ -146,7 +110,9 @@ def _count_tool(schema: ToolSchema, length: Callable[[str], int]) -> int:
     return total
 
 
-def _count_property(schema: Mapping[str, Any], length: Callable[[str], int]) -> int:
+def _count_property(schema: Any, length: Callable[[str], int]) -> int:
+    if not isinstance(schema, Mapping):
+        return length(json.dumps(schema))  # JSON schema has `true` for anything
     total = 0
     for key, value in schema.items():
         if key == "enum":

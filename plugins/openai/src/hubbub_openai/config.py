@@ -13,7 +13,8 @@ from typing_extensions import TypedDict
 from hubbub_core.models import ModelCapabilities, ModelInfo
 from hubbub_registry import ComponentModel
 
-ReasoningEffort = Literal["minimal", "low", "medium", "high"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""The documented four, and what later models take (openai.types.ReasoningEffort)."""
 
 
 class JSONSchema(TypedDict, total=False):
@@ -90,7 +91,8 @@ class BaseOpenAIClientConfiguration(CreateArguments, total=False):
     """Put `<source> said:` and a newline before the text of user messages, for models that know no names."""
     include_name_in_message: bool | None
     """False: leave the field `name` out of messages, for servers that reject it."""
-    default_headers: dict[str, str] | None
+    default_headers: dict[str, str | SecretStr] | dict[str, str] | None
+    """Sent with every request."""
     default_query: dict[str, object] | None
 
 
@@ -116,8 +118,8 @@ class AzureOpenAIClientConfiguration(BaseOpenAIClientConfiguration, total=False)
     azure_ad_token: str | SecretStr | None
     """A token of Entra ID. Give only one of `api_key`, this, and a provider."""
     azure_ad_token_provider: Any
-    """Called for each request, returns such a token or an awaitable of one. May be a component of kind
-    `token_provider`, or the component model of one."""
+    """Called for each request, in a thread unless it is asynchronous; returns such a token or an awaitable of one. May
+    be a component of kind `token_provider`, or the component model of one. The client waits for `timeout` seconds."""
     organization: str | None
     project: str | None
     http_client: Any
@@ -154,7 +156,7 @@ class BaseOpenAIClientConfigurationConfigModel(CreateArgumentsConfigModel):
     model_info: ModelInfo | None = None
     add_name_prefixes: bool | None = None
     include_name_in_message: bool | None = None
-    default_headers: dict[str, str] | None = None
+    default_headers: dict[str, str | SecretStr] | None = None
 
 
 class OpenAIClientConfigurationConfigModel(BaseOpenAIClientConfigurationConfigModel):

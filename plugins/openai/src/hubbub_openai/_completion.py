@@ -1,4 +1,4 @@
-"""Collect a streamed answer."""
+"""Read chat completions, whole and streamed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,56 @@ import warnings
 from typing import Any, Final
 
 from hubbub_core import FunctionCall
-from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, ModelFamily, RequestUsage
+from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, RequestUsage
 
 from . import _answer
 
 _EMPTY_CHUNKS_BEFORE_WARNING: Final = 10
+
+
+def is_completion(answer: Any) -> bool:
+    """Tell whether a server sent a completion; some send an error, a page or nothing with status 200."""
+    choices = getattr(answer, "choices", None)
+    return isinstance(choices, list) and bool(choices) and getattr(choices[0], "message", None) is not None
+
+
+def read_completion(completion: Any, family: str, usage: RequestUsage) -> CreateResult:
+    """Read a whole completion.
+
+    Args:
+        completion: What the SDK returned.
+        family: The model's family.
+        usage: The tokens used.
+
+    Raises:
+        ValueError: The answer is of a kind that is not supported.
+    """
+    choice = completion.choices[0]
+    if len(completion.choices) > 1:
+        warnings.warn("the server sent several choices; only the first one is used", stacklevel=3)
+    message = choice.message
+    _refuse_function_call(message)
+    return _answer.make_result(
+        text=_answer.text_of(message.content) or _answer.text_of(getattr(message, "refusal", None)),
+        reasoning=_answer.reasoning_of(message),
+        calls=[_read_call(call) for call in message.tool_calls or ()],
+        family=family,
+        reason=choice.finish_reason,
+        usage=usage,
+        logprobs=_answer.logprobs(choice),
+    )
+
+
+def _read_call(call: Any) -> FunctionCall:
+    function = getattr(call, "function", None)
+    if function is None:
+        raise ValueError(f"the model called a tool of type {call.type!r}; only functions are supported")
+    return _answer.function_call(call.id, function.name, function.arguments)
+
+
+def _refuse_function_call(message: Any) -> None:
+    if getattr(message, "function_call", None) is not None:
+        raise ValueError("the model answered with the legacy field `function_call`, which is not supported")
 
 
 class _PartialCall:
@@ -58,8 +103,7 @@ class StreamedAnswer:
         delta = choice.delta
         if delta is None:
             return []
-        if getattr(delta, "function_call", None) is not None:
-            raise ValueError("the model answered with the legacy field `function_call`, which is not supported")
+        _refuse_function_call(delta)
         pieces: list[str] = []
         reasoning = _answer.reasoning_of(delta)
         if reasoning:
@@ -83,27 +127,16 @@ class StreamedAnswer:
 
     def result(self) -> CreateResult:
         """Return the whole answer. Call it once, after the last chunk."""
-        text = "".join(self._content)
-        thought = "".join(self._reasoning) or None
         if self._finish_reason is None:
             warnings.warn("the server ended its stream without a finish reason; the answer may be cut", stacklevel=3)
-        content: str | list[FunctionCall]
-        if self._calls:
-            content = [_answer.function_call(call.call_id, call.name, call.arguments) for call in self._calls]
-            thought = "\n".join(part for part in (thought, text) if part) or None
-        elif self._family == ModelFamily.R1 and thought is None:
-            thought, content = _answer.parse_r1_content(text)
-        else:
-            content = text
-            if not text:
-                warnings.warn("the model's answer has neither text nor tool calls", stacklevel=3)
-        return CreateResult(
-            finish_reason=_answer.finish_reason(self._finish_reason, calls=bool(self._calls)),
-            content=content,
+        return _answer.make_result(
+            text="".join(self._content),
+            reasoning="".join(self._reasoning),
+            calls=[_answer.function_call(call.call_id, call.name, call.arguments) for call in self._calls],
+            family=self._family,
+            reason=self._finish_reason,
             usage=self.usage,
-            cached=False,
             logprobs=self._logprobs or None,
-            thought=thought,
         )
 
     def _first_choice(self, chunk: Any) -> Any:
@@ -137,4 +170,4 @@ class StreamedAnswer:
             return
         # Some servers repeat the name in every part; none sends it in pieces.
         call.name = call.name or getattr(function, "name", None) or ""
-        call.arguments += getattr(function, "arguments", None) or ""
+        call.arguments += _answer.arguments_text(getattr(function, "arguments", None))
