@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -223,6 +223,135 @@ async def langchain() -> AsyncIterator[list[Case]]:
 
 
 @contextlib.asynccontextmanager
+async def semantic_kernel() -> AsyncIterator[list[Case]]:
+    """An agent on conversations of growing length and in a team, tools and models in both directions."""
+    from openai import AsyncOpenAI
+    from semantic_kernel.agents import ChatCompletionAgent, ChatHistoryAgentThread
+    from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
+    from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+    from semantic_kernel.contents import ChatHistory, ChatMessageContent, StreamingChatMessageContent
+    from semantic_kernel.contents.utils.author_role import AuthorRole
+    from semantic_kernel.functions import KernelArguments, KernelPlugin, kernel_function
+    from semantic_kernel.kernel import Kernel
+
+    from hubbub_agentchat.base import ChatAgent
+    from hubbub_agentchat.messages import TextMessage
+    from hubbub_core import CancellationToken
+    from hubbub_core.tools import FunctionTool
+    from hubbub_openai import OpenAIChatCompletionClient
+    from hubbub_semantic_kernel import HubChatCompletion, to_chat_messages
+
+    class Instant(ChatCompletionClientBase):
+        """A service that answers at once."""
+
+        async def _inner_get_chat_message_contents(self, *args: Any) -> list[ChatMessageContent]:
+            return [ChatMessageContent(role=AuthorRole.ASSISTANT, content="In burrows.")]
+
+        async def _inner_get_streaming_chat_message_contents(
+            self, *args: Any
+        ) -> AsyncGenerator[list[StreamingChatMessageContent], Any]:
+            yield [StreamingChatMessageContent(role=AuthorRole.ASSISTANT, choice_index=0, content="In burrows.")]
+
+    agent = ChatCompletionAgent(name="agent", service=Instant(ai_model_id="instant"))
+    adapted = adapt(agent)
+    ask = await registered(adapted)
+    question = "Where do puffins live?"
+
+    async def talk(length: int) -> Case:
+        # One conversation for each side, which grows by a question and an answer with each call.
+        thread = ChatHistoryAgentThread()
+        for message in to_chat_messages(conversation(length)):
+            await thread.on_new_message(message)
+        messages = [message.model_dump(mode="json") for message in to_chat_messages(conversation(length))]
+        await adapted.runtime.agent_load_state(
+            AgentId("agent", str(length)), {"thread_id": thread.id, "messages": messages}
+        )
+
+        async def alone() -> object:
+            return [item async for item in agent.invoke_stream(question, thread=thread)]
+
+        return Case(f"Semantic Kernel agent, {length:,} messages", always(alone), always(ask(str(length))), 60)
+
+    member: ChatAgent = adapt(adapt(agent), to="chat agent")
+    alone_thread = ChatHistoryAgentThread()
+
+    async def ask_alone() -> object:
+        return [item async for item in agent.invoke_stream(question, thread=alone_thread)]
+
+    async def ask_member() -> object:
+        message = TextMessage(content=question, source="user")
+        return [item async for item in member.on_messages_stream([message], CancellationToken())]
+
+    class Sums:
+        @kernel_function(description="Add two numbers")
+        async def add(self, a: int, b: int) -> int:
+            return a + b
+
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    function = KernelPlugin.from_object("sums", Sums())["add"]
+    tool = adapt(function)
+    hub_tool = FunctionTool(add, "Add two numbers")
+    hub_function = adapt(hub_tool, to="semantic_kernel.functions.kernel_function.KernelFunction")
+    sum_of: dict[str, Any] = {"a": 2, "b": 3}
+
+    sys.path.insert(0, str(TESTS / "support"))
+    running_process = import_module("openai_server").running_process
+    with running_process() as url:
+        sdk = AsyncOpenAI(api_key="test", base_url=url)
+        connector = OpenAIChatCompletion(ai_model_id="gpt-4o", async_client=sdk)
+        client, hub_model = adapt(connector), OpenAIChatCompletionClient(model="gpt-4o", api_key="test", base_url=url)
+        dressed, kernel = HubChatCompletion(hub_model), Kernel()
+
+        def model(length: int) -> list[Case]:
+            messages = conversation(length)
+            foreign = to_chat_messages(messages)
+            named, calls = f"{length:,} message{'s' if length > 1 else ''}", 15 if length > 100 else 60
+
+            def call(of: ChatCompletionClientBase) -> Awaitable[object]:
+                settings = of.get_prompt_execution_settings_class()()
+                return of.get_chat_message_contents(ChatHistory(messages=list(foreign)), settings, kernel=kernel)
+
+            return [
+                Case(
+                    f"Semantic Kernel service, {named}",
+                    always(lambda: call(connector)),
+                    always(lambda: client.create(messages)),
+                    calls,
+                ),
+                Case(
+                    f"hub model in Semantic Kernel, {named}",
+                    always(lambda: hub_model.create(messages)),
+                    always(lambda: call(dressed)),
+                    calls,
+                ),
+            ]
+
+        try:
+            yield [
+                *[await talk(length) for length in LENGTHS],
+                Case("Semantic Kernel agent in a team", always(ask_alone), always(ask_member), 100),
+                Case(
+                    "Semantic Kernel function",
+                    always(lambda: function.invoke(kernel, KernelArguments(**sum_of))),
+                    always(lambda: tool.run_json(sum_of, CancellationToken())),
+                    200,
+                ),
+                Case(
+                    "hub tool in Semantic Kernel",
+                    always(lambda: hub_tool.run_json(sum_of, CancellationToken())),
+                    always(lambda: hub_function.invoke(kernel, KernelArguments(**sum_of))),
+                    200,
+                ),
+                *[case for length in (1, *LENGTHS) for case in model(length)],
+            ]
+        finally:
+            await sdk.close()
+            await hub_model.close()
+
+
+@contextlib.asynccontextmanager
 async def mcp() -> AsyncIterator[list[Case]]:
     """A call of a tool, each side with a process of the same server."""
     from mcp import ClientSession
@@ -294,6 +423,7 @@ GROUPS: dict[str, Callable[[], AbstractAsyncContextManager[list[Case]]]] = {
     "langgraph": langgraph,
     "langchain": langchain,
     "llama_index": llama_index,
+    "semantic_kernel": semantic_kernel,
     "mcp": mcp,
     "openai": openai,
 }

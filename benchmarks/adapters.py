@@ -22,8 +22,16 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-GROUPS = ("langgraph", "langchain", "llama_index", "mcp", "openai")
-FRAMEWORKS = ("langgraph", "langchain-core", "llama-index-core", "llama-index-workflows", "mcp", "openai")
+GROUPS = ("langgraph", "langchain", "llama_index", "semantic_kernel", "mcp", "openai")
+FRAMEWORKS = (
+    "langgraph",
+    "langchain-core",
+    "llama-index-core",
+    "llama-index-workflows",
+    "semantic-kernel",
+    "mcp",
+    "openai",
+)
 WORKLOADS = Path(__file__).with_name("_adapters_workloads.py")
 
 LIMIT_US = 1000.0
@@ -55,7 +63,7 @@ def row(name: str, rounds: list[tuple[float, float]]) -> tuple[str, bool]:
     met = added <= limit(alone)
     spread = f"({min(differences):,.0f} to {max(differences):,.0f})"
     cells = f"{alone:12,.0f} | {added:8,.0f} {spread:>20} | {limit(alone):8,.0f} | {'yes' if met else 'NO':>4}"
-    return f"| {name:42} | {cells} |", met
+    return f"| {name:46} | {cells} |", met
 
 
 def main() -> None:
@@ -79,8 +87,8 @@ def main() -> None:
     print(f"{versions}, CPython {platform.python_version()}, {platform.system()} {platform.machine()},", end=" ")
     print(f"{os.cpu_count()} cores, {arguments.rounds} rounds\n")
     print("Microseconds per call: median (smallest to largest round).\n")
-    print(f"| {'':42} | {'alone':>12} | {'the hub adds':>29} | {'at most':>8} | {'met':>4} |")
-    print(f"|{'-' * 44}|{'-' * 13}:|{'-' * 30}:|{'-' * 9}:|{'-' * 5}:|")
+    print(f"| {'':46} | {'alone':>12} | {'the hub adds':>29} | {'at most':>8} | {'met':>4} |")
+    print(f"|{'-' * 48}|{'-' * 13}:|{'-' * 30}:|{'-' * 9}:|{'-' * 5}:|")
     lines = [row(name, times) for name, times in rounds.items()]
     for line, _ in lines:
         print(line)

@@ -117,6 +117,73 @@ async def test_hub_tool_and_hub_model_work_inside_a_llama_index_agent() -> None:
     assert (asked, answer.text()) == (["gulls"], "On cliffs.")
 
 
+async def test_semantic_kernel_calls_a_hub_tool_and_langgraph_answers_over_topics() -> None:
+    agents = pytest.importorskip("semantic_kernel.agents", reason="Semantic Kernel is not in every environment")
+    functions = pytest.importorskip("semantic_kernel.functions")
+    runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
+    asked: list[str] = []
+    heard: list[AgentResult] = []
+
+    def nest(bird: str) -> str:
+        """Tell where a bird nests."""
+        asked.append(bird)
+        return BIRDS[bird]
+
+    async def listen(agent: ClosureContext, message: AgentResult, ctx: MessageContext) -> None:
+        heard.append(message)
+
+    model = ReplayChatCompletionClient([calls("birds-nest", '{"bird": "gulls"}'), "On cliffs."], model_info=CALLING)
+    tool = adapt(
+        FunctionTool(nest, "Tell where a bird nests."), to="semantic_kernel.functions.kernel_function.KernelFunction"
+    )
+    ornithologist = agents.ChatCompletionAgent(
+        name="ornithologist",
+        plugins=[functions.KernelPlugin("birds", functions=[tool])],
+        service=adapt(model, to="semantic_kernel.connectors.ai.chat_completion_client_base.ChatCompletionClientBase"),
+    )
+    await adapt(ornithologist).register(runtime, "ornithologist", subscriptions=["questions"], publishes="found")
+    await adapt(shouting_graph()).register(runtime, "shouter", subscriptions=["found"], publishes="answers")
+    await ClosureAgent.register_closure(
+        runtime, "ear", listen, subscriptions=lambda: [TypeSubscription("answers", "ear")]
+    )
+    runtime.start()
+
+    await runtime.publish_message(AgentTask.from_text("Where do gulls nest?"), TopicId("questions", "default"))
+    await runtime.stop_when_idle()
+
+    (answer,) = heard
+    assert (asked, answer.text(), answer.source) == (["gulls"], "ON CLIFFS.", "shouter")
+    assert "Gulls nest on cliffs." in str(model.create_calls[1]["messages"][-1].content)
+
+
+async def test_a_kernel_function_works_inside_a_llama_index_agent() -> None:
+    functions = pytest.importorskip("semantic_kernel.functions", reason="Semantic Kernel is not in every environment")
+    asked: list[str] = []
+
+    class Birds:
+        @functions.kernel_function(description="Tell where a bird nests.")  # type: ignore[untyped-decorator] # imported by name
+        def nest(self, bird: str) -> str:
+            asked.append(bird)
+            return BIRDS[bird]
+
+    function = functions.KernelPlugin.from_object("birds", Birds())["nest"]
+    model = ReplayChatCompletionClient([calls("birds-nest", '{"bird": "terns"}'), "Far."], model_info=CALLING)
+    agent = FunctionAgent(
+        tools=[adapt(function, to="llama_index.core.tools.types.AsyncBaseTool")],
+        llm=adapt(model, to="llama_index.core.llms.llm.LLM"),
+        streaming=False,
+    )
+    runtime = SingleThreadedAgentRuntime()
+    await adapt(agent).register(runtime, "ornithologist")
+    runtime.start()
+
+    answer = await runtime.send_message(AgentTask.from_text("Where do terns go?"), AgentId("ornithologist", "k"))
+    await runtime.stop_when_idle()
+
+    assert (asked, answer.text()) == (["terns"], "Far.")
+    assert "Terns cross oceans." in str(model.create_calls[1]["messages"][-1].content)
+
+
 async def test_graph_and_assistant_take_turns_in_a_team() -> None:
     assistant = AssistantAgent("assistant", ReplayChatCompletionClient(["I heard it."]))
     shouter = adapt(adapt(shouting_graph(), name="shouter"), to="chat agent")

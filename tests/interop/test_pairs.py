@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from framework_parts import AGENTS, TOOLS, Place, model_of, pairs, third
+from framework_parts import AGENTS, HAS_SEMANTIC_KERNEL, MODELS, TOOLS, Place, model_of, pairs, third
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, MessagesState, StateGraph
 from openai_server import OpenAIServer, openai_server_fixture
@@ -52,7 +52,7 @@ async def place(server: OpenAIServer) -> AsyncIterator[Place]:
 @pytest.mark.parametrize(("tool", "agent"), list(pairs()))
 async def test_a_tool_works_in_an_agent_on_a_model_of_a_third(tool: str, agent: str, place: Place) -> None:
     offer = await TOOLS[tool](place)
-    model = model_of(third(tool, agent), offer, place)
+    model = model_of(third(tool, agent), offer, agent, place)
     worker = AGENTS[agent](offer.tool, model, place)
     repeater = adapt(adapt(repeating_graph(), name="repeater"), to="chat agent")
     runtime = SingleThreadedAgentRuntime(ignore_unhandled_exceptions=False)
@@ -74,7 +74,7 @@ async def test_a_tool_works_in_an_agent_on_a_model_of_a_third(tool: str, agent: 
     assert said == [("worker", answer), ("repeater", answer.upper())]
     assert answer.startswith("The tool says: ")
     assert offer.says in answer
-    if tool in ("langchain", "llama_index"):
+    if tool in ("langchain", "llama_index", "semantic_kernel"):
         assert offer.got == [(2, 3)]
     elif tool == "langgraph":
         assert offer.got == ["puffin"]
@@ -85,6 +85,7 @@ async def test_a_tool_works_in_an_agent_on_a_model_of_a_third(tool: str, agent: 
 def test_every_pair_has_a_model_of_a_third() -> None:
     models = {(tool, agent): third(tool, agent) for tool, agent in pairs()}
 
-    assert len(models) == 25
+    assert len(models) == (36 if HAS_SEMANTIC_KERNEL else 25)
+    assert set(models.values()) == set(MODELS)
     # OpenAI's agent runs on OpenAI's service; every other agent has a model of neither side.
     assert all(model not in pair for pair, model in models.items() if pair[1] != "openai")

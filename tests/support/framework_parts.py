@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from langchain_core.tools import tool as langchain_tool
 from langgraph.graph import END, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import ToolCallBlock
-from llama_index.core.llms import ChatMessage, MessageRole
-from llama_index.core.llms.mock import MockFunctionCallingLLM
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole, ToolCallBlock
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools import FunctionTool
 from openai import AsyncOpenAI
 from openai_server import Calls, OpenAIServer
@@ -41,6 +42,11 @@ LANGCHAIN_TOOL = "langchain_core.tools.base.BaseTool"
 LANGCHAIN_MODEL = "langchain_core.language_models.chat_models.BaseChatModel"
 LLAMA_INDEX_TOOL = "llama_index.core.tools.types.BaseTool"
 LLAMA_INDEX_MODEL = "llama_index.core.llms.llm.LLM"
+
+# An environment with the newest of everything has no Semantic Kernel, which asks for older releases of others.
+HAS_SEMANTIC_KERNEL = find_spec("semantic_kernel") is not None
+if HAS_SEMANTIC_KERNEL:
+    import semantic_kernel_parts
 
 MCP_SERVER = Path(__file__).parents[1] / "plugins" / "mcp" / "servers" / "complete.py"
 
@@ -100,18 +106,62 @@ def langchain_model(offer: Offer) -> BaseChatModel:
     return LangChainModel(tool_name=offer.name, arguments=offer.arguments)
 
 
-def llama_index_model(offer: Offer) -> MockFunctionCallingLLM:
-    """Make a function-calling LLM of LlamaIndex."""
+class LlamaIndexModel(FunctionCallingLLM):
+    """A function-calling LLM of LlamaIndex that calls one tool, then says what the tool said."""
 
-    def answer(messages: Sequence[ChatMessage], **kwargs: Any) -> ChatMessage:
+    tool_name: str
+    arguments: dict[str, Any]
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(is_chat_model=True, is_function_calling_model=True)
+
+    async def achat(self, messages: Sequence[ChatMessage], *, tools: Any = (), **kwargs: Any) -> ChatResponse:
         if messages[-1].role is MessageRole.TOOL:
-            return ChatMessage(role=MessageRole.ASSISTANT, content=f"The tool says: {messages[-1].content}")
-        shown = [tool.metadata.name for tool in kwargs["tools"]]
-        assert shown == [offer.name], f"the model was shown {shown}"
-        call = ToolCallBlock(tool_call_id="c1", tool_name=offer.name, tool_kwargs=offer.arguments)
-        return ChatMessage(role=MessageRole.ASSISTANT, blocks=[call])
+            said = ChatMessage(role=MessageRole.ASSISTANT, content=f"The tool says: {messages[-1].content}")
+            return ChatResponse(message=said, delta=said.content)
+        shown = [tool.metadata.name for tool in tools]
+        assert shown == [self.tool_name], f"the model was shown {shown}"
+        call = ToolCallBlock(tool_call_id="c1", tool_name=self.tool_name, tool_kwargs=self.arguments)
+        return ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, blocks=[call]))
 
-    return MockFunctionCallingLLM(response_generator=answer, is_chat_model=True)
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> AsyncGenerator[ChatResponse, None]:
+        async def pieces() -> AsyncGenerator[ChatResponse, None]:
+            yield await self.achat(messages, **kwargs)
+
+        return pieces()
+
+    def _prepare_chat_with_tools(
+        self, tools: Any, user_msg: Any = None, chat_history: Any = None, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        return {"messages": chat_history, "tools": tools}
+
+    def get_tool_calls_from_response(self, response: ChatResponse, *args: Any, **kwargs: Any) -> list[ToolSelection]:
+        calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+        return [ToolSelection(tool_id="c1", tool_name=self.tool_name, tool_kwargs=self.arguments) for _ in calls]
+
+    def chat(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked synchronously")
+
+    def stream_chat(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked synchronously")
+
+    def complete(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked synchronously")
+
+    def stream_complete(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked synchronously")
+
+    async def acomplete(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked for a completion")
+
+    async def astream_complete(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked for a completion")
+
+
+def llama_index_model(offer: Offer) -> FunctionCallingLLM:
+    """Make a function-calling LLM of LlamaIndex."""
+    return LlamaIndexModel(tool_name=offer.name, arguments=offer.arguments)
 
 
 def openai_model(offer: Offer, place: Place) -> OpenAIChatCompletionClient:
@@ -120,6 +170,11 @@ def openai_model(offer: Offer, place: Place) -> OpenAIChatCompletionClient:
     client = OpenAIChatCompletionClient(model="gpt-4o", api_key="test", base_url=place.server.url)
     place.closing.push_async_callback(client.close)
     return client
+
+
+def semantic_kernel_model(offer: Offer) -> Any:
+    """Make a chat completion service of Semantic Kernel."""
+    return semantic_kernel_parts.service(offer.name, offer.arguments)
 
 
 def _adding() -> tuple[Callable[[int, int], int], list[Any]]:
@@ -144,6 +199,12 @@ async def tool_of_langchain(place: Place) -> Offer:
 async def tool_of_llama_index(place: Place) -> Offer:
     add, got = _adding()
     return Offer(FunctionTool.from_defaults(add), "add", _SUM, "5", got)
+
+
+async def tool_of_semantic_kernel(place: Place) -> Offer:
+    """A kernel function that belongs to no plugin."""
+    add, got = _adding()
+    return Offer(semantic_kernel_parts.function(add), "add", _SUM, "5", got)
 
 
 async def tool_of_langgraph(place: Place) -> Offer:
@@ -220,6 +281,10 @@ def agent_of_llama_index(tool: Any, model: Any, place: Place) -> ChatAgent:
     return _chat_agent(adapt(agent))
 
 
+def agent_of_semantic_kernel(tool: Any, model: Any, place: Place) -> ChatAgent:
+    return _chat_agent(adapt(semantic_kernel_parts.agent(tool, model)))
+
+
 def agent_of_agentchat(tool: Any, model: Any, place: Place) -> ChatAgent:
     return AssistantAgent("worker", adapt(model, to="model"), tools=[adapt(tool, to="tool")], reflect_on_tool_use=True)
 
@@ -253,6 +318,17 @@ AGENTS: dict[str, Callable[[Any, Any, Place], ChatAgent]] = {
     "openai": agent_of_openai,
 }
 
+MODELS: dict[str, Callable[[Offer, Place], Any]] = {
+    "openai": openai_model,
+    "llama_index": lambda offer, place: llama_index_model(offer),
+    "langchain": lambda offer, place: langchain_model(offer),
+}
+
+if HAS_SEMANTIC_KERNEL:
+    TOOLS["semantic_kernel"] = tool_of_semantic_kernel
+    AGENTS["semantic_kernel"] = agent_of_semantic_kernel
+    MODELS["semantic_kernel"] = lambda offer, place: semantic_kernel_model(offer)
+
 
 def third(tool: str, agent: str) -> str:
     """Return the framework that the model is of: neither of the pair, nor of the family of one."""
@@ -261,14 +337,16 @@ def third(tool: str, agent: str) -> str:
         taken.add("langchain")  # its models are LangChain's
     if agent == "openai":
         return "openai"
-    return next(name for name in ("openai", "llama_index", "langchain") if name not in taken)
+    free = [name for name in MODELS if name not in taken]
+    # Not always the first one, so that every agent meets several.
+    return free[list(TOOLS).index(tool) % len(free)]
 
 
-def model_of(framework: str, offer: Offer, place: Place) -> Any:
-    """Make a model of that framework which calls what is offered."""
-    if framework == "openai":
-        return openai_model(offer, place)
-    return llama_index_model(offer) if framework == "llama_index" else langchain_model(offer)
+def model_of(framework: str, offer: Offer, agent: str, place: Place) -> Any:
+    """Make a model of that framework which calls what is offered, under the name that it has in such an agent."""
+    if agent == "semantic_kernel":
+        offer = replace(offer, name=f"{semantic_kernel_parts.PLUGIN}-{offer.name}")
+    return MODELS[framework](offer, place)
 
 
 def pairs() -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 from openai import AsyncOpenAI
 from openai_server import Calls, OpenAIServer, Text
@@ -24,6 +24,9 @@ from semantic_kernel.contents import (
     StreamingChatMessageContent,
     TextContent,
 )
+from semantic_kernel.contents.streaming_annotation_content import StreamingAnnotationContent
+from semantic_kernel.contents.streaming_file_reference_content import StreamingFileReferenceContent
+from semantic_kernel.contents.streaming_text_content import StreamingTextContent
 from semantic_kernel.contents.utils.author_role import AuthorRole
 from semantic_kernel.filters import AutoFunctionInvocationContext, FilterTypes
 from semantic_kernel.functions import KernelArguments, KernelPlugin, kernel_function
@@ -240,13 +243,26 @@ async def test_calls_are_handed_over_and_their_results_taken_up(where: str) -> N
     assert client.create_calls[-1]["messages"][1:] == ADDED
 
 
-async def test_a_failing_function_is_told_to_the_model() -> None:
-    client = replay(asks('{"a": "x", "b": 2}'), "Sorry.")
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (asks('{"a": "x", "b": 2}'), "An error occurred while invoking the function maths-add"),
+        (asks('{"a": 1}'), "Missing required argument(s): ['b']"),
+        (asks('{"a": 1, "b": 2, "c": 3}'), "Received unexpected argument(s): ['c']"),
+        (asks("{"), "The tool call arguments are malformed"),
+        (asks("{}", name="maths-multiply"), "The tool call with name `maths-multiply` is not part of the provided"),
+    ],
+)
+async def test_a_call_that_fails_is_told_to_the_model_and_marked(call: CreateResult, told: str) -> None:
+    client = replay(call, "Sorry.")
 
-    result = await adapt(sk_agent(client)).run("x + 2?")
+    chunks, result = await everything(adapt(sk_agent(client)))
 
     assert result.text() == "Sorry."
-    assert "An error occurred while invoking the function maths-add" in texts(client)[-1]
+    assert told in texts(client)[-1]
+    assert isinstance(result.messages[1], FunctionExecutionResultMessage)
+    assert result.messages[1].content[0].is_error is True
+    assert [chunk.metadata["is_error"] for chunk in chunks if chunk.kind == "tool_result"] == [True]
 
 
 async def test_a_filter_that_ends_the_run_makes_the_functions_result_the_answer() -> None:
@@ -415,6 +431,25 @@ async def test_an_agent_of_somebodys_own_is_adapted(streams: bool) -> None:
     assert [(source.content, source.title, source.uri) for source in result.sources] == [
         ("q", "A", "http://example.org/a")
     ]
+    assert result.metadata["files"] == ["f2"]
+
+
+async def test_annotations_and_files_in_a_stream_are_sources_and_named() -> None:
+    """Pieces have classes of their own for them."""
+    piece = StreamingChatMessageContent(
+        role=AuthorRole.ASSISTANT,
+        choice_index=0,
+        items=[
+            StreamingTextContent(choice_index=0, text="In burrows."),
+            StreamingAnnotationContent(file_id="f1", quote="q"),
+            StreamingFileReferenceContent(file_id="f2"),
+        ],
+    )
+
+    result = await adapt(Fixed(name="own", replies=[piece])).run("Where?")
+
+    assert result.text() == "In burrows."
+    assert [(source.content, source.title) for source in result.sources] == [("q", "f1")]
     assert result.metadata["files"] == ["f2"]
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
 from semantic_kernel.connectors.ai.function_choice_behavior import FunctionChoiceBehavior
@@ -93,7 +97,7 @@ async def test_a_reply_keeps_usage_thought_finish_reason_and_logprobs() -> None:
     result = CreateResult(
         finish_reason="length",
         content="Hi",
-        usage=RequestUsage(0, 4),
+        usage=RequestUsage(3, 4),
         cached=True,
         thought="Greet.",
         logprobs=[ChatCompletionTokenLogprob(token="Hi", logprob=-0.5)],
@@ -132,6 +136,82 @@ async def test_a_stream_adds_up_to_the_reply() -> None:
         whole = whole + piece
     assert (whole.content, whole.finish_reason, whole.metadata["usage"].completion_tokens) == ("Hi to you", "stop", 3)
     assert [str(item) for item in whole.items if isinstance(item, ReasoningContent)] == ["Greet."]
+
+
+class Thinking(ReplayChatCompletionClient):
+    """Streams these pieces, as clients do whose models send their reasoning apart."""
+
+    def __init__(self, pieces: list[str], whole: CreateResult) -> None:
+        super().__init__([whole], model_info=INFO)
+        self.pieces = pieces
+        self.whole = whole
+
+    async def create_stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[str | CreateResult, None]:
+        for piece in self.pieces:
+            yield piece
+        yield self.whole
+
+
+@given(
+    st.text().filter(lambda text: "</think>" not in text),
+    st.text().filter(bool),
+    st.sets(st.integers(0, 60), max_size=8),
+)
+def test_a_thought_in_a_stream_is_told_from_the_text(thought: str, text: str, cuts: set[int]) -> None:
+    tagged = f"<think>{thought}</think>{text}"
+    places = [0, *sorted(cut for cut in cuts if cut < len(tagged)), len(tagged)]
+    pieces = [tagged[start:end] for start, end in itertools.pairwise(places)]
+    reply = CreateResult(
+        finish_reason="stop", content=text, usage=RequestUsage(0, 1), cached=False, thought=thought or None
+    )
+    service = HubChatCompletion(Thinking(pieces, reply))
+
+    async def streamed() -> StreamingChatMessageContent:
+        stream = service.get_streaming_chat_message_content(history(), HubPromptExecutionSettings())
+        shown = [piece async for piece in stream if piece is not None]
+        return functools.reduce(lambda whole, piece: whole + piece, shown)
+
+    whole = asyncio.run(streamed())
+
+    assert whole.content == text
+    assert "".join(item.text or "" for item in whole.items if isinstance(item, ReasoningContent)) == thought
+
+
+async def test_a_thought_that_streams_stays_out_of_the_answer_of_an_agent() -> None:
+    from semantic_kernel.agents import ChatCompletionAgent
+
+    reply = CreateResult(
+        finish_reason="stop", content="Three.", usage=RequestUsage(0, 1), cached=False, thought="Two summands."
+    )
+    client = Thinking(["<think>Two", " summands.", "</think>Three", "."], reply)
+    agent = adapt(ChatCompletionAgent(name="calc", service=HubChatCompletion(client)))
+
+    items: list[Any] = [item async for item in agent.run_stream("1 + 2?")]
+
+    assert [(item.kind, item.content) for item in items[:-1]] == [
+        ("thought", "Two"),
+        ("thought", " summands."),
+        ("text", "Three"),
+        ("text", "."),
+    ]
+    assert items[-1].messages == [AssistantMessage(content="Three.", thought="Two summands.", source="calc")]
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, (20, 3)), ({"include_usage": False}, (0, 0))])
+async def test_tokens_of_a_stream_are_asked_for(options: dict[str, Any], expected: tuple[int, int]) -> None:
+    from openai_server import OpenAIServer, Text
+    from semantic_kernel.agents import ChatCompletionAgent
+
+    from hubbub_openai import OpenAIChatCompletionClient
+
+    async with OpenAIServer() as server:
+        server.reply(Text("It is three.", usage=(20, 3)))
+        client = OpenAIChatCompletionClient(model="gpt-4o", api_key="test", base_url=server.url)
+        service = HubChatCompletion(client, extra_create_args=options)
+        result = await adapt(ChatCompletionAgent(name="calc", service=service)).run("1 + 2?")
+        await client.close()
+
+    assert (result.usage.prompt_tokens, result.usage.completion_tokens) == expected
 
 
 @pytest.mark.parametrize("streaming", [False, True])

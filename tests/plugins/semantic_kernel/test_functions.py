@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 from hypothesis import given
 from hypothesis import strategies as st

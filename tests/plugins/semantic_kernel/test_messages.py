@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from semantic_kernel.contents import (
     ImageContent,
     TextContent,
 )
+from semantic_kernel.contents.reasoning_content import ReasoningContent
 from semantic_kernel.contents.utils.author_role import AuthorRole
 
 from hubbub_core import FunctionCall, Image
@@ -85,6 +87,59 @@ def test_messages_survive_a_history_that_was_saved_as_json(conversation: list[LL
     saved = ChatHistory(messages=to_chat_messages(conversation)).serialize()
 
     assert dumped(from_chat_messages(ChatHistory.restore_chat_history(saved).messages)) == dumped(conversation)
+
+
+sk_names = st.none() | name
+sk_picture = ImageContent(data=base64.b64decode(PICTURE.to_base64()), data_format="base64", mime_type="image/png")
+sk_calls = st.builds(FunctionCallContent, id=text, name=name, arguments=text | st.dictionaries(name, text, max_size=2))
+sk_messages = st.one_of(
+    st.builds(
+        ChatMessageContent,
+        role=st.just(AuthorRole.USER),
+        items=st.lists(st.builds(TextContent, text=text) | st.just(sk_picture), max_size=3),
+        name=sk_names,
+    ),
+    st.builds(
+        ChatMessageContent,
+        role=st.just(AuthorRole.ASSISTANT),
+        items=st.lists(
+            st.builds(TextContent, text=text) | st.builds(ReasoningContent, text=text) | sk_calls, max_size=4
+        ),
+        name=sk_names,
+    ),
+    st.builds(
+        ChatMessageContent,
+        role=st.just(AuthorRole.TOOL),
+        items=st.lists(st.builds(FunctionResultContent, id=text, name=name, result=text), min_size=1, max_size=3),
+    ),
+    st.builds(
+        ChatMessageContent,
+        role=st.sampled_from([AuthorRole.SYSTEM, AuthorRole.DEVELOPER]),
+        items=st.lists(st.builds(TextContent, text=text), max_size=2),
+    ),
+)
+
+
+@given(st.lists(sk_messages, max_size=6))
+def test_what_the_hub_makes_of_chat_messages_survives_the_way_back(conversation: list[ChatMessageContent]) -> None:
+    converted = from_chat_messages(conversation)
+
+    assert dumped(from_chat_messages(to_chat_messages(converted))) == dumped(converted)
+
+
+@given(st.lists(sk_messages, max_size=6))
+def test_every_text_call_and_result_of_chat_messages_is_in_the_hubs(conversation: list[ChatMessageContent]) -> None:
+    shown = json.dumps(dumped(from_chat_messages(conversation)), ensure_ascii=False)
+
+    for message in conversation:
+        for item in message.items:
+            if isinstance(item, TextContent | ReasoningContent):
+                assert json.dumps(item.text, ensure_ascii=False)[1:-1] in shown
+            elif isinstance(item, FunctionCallContent | FunctionResultContent):
+                assert json.dumps(item.id, ensure_ascii=False) in shown
+                assert json.dumps(item.name, ensure_ascii=False) in shown
+            else:
+                assert PICTURE.to_base64() in shown
 
 
 def test_each_result_is_a_message_of_its_own() -> None:

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 from openai import AsyncOpenAI
-from openai_server import Calls, OpenAIServer, Text
+from openai_server import Calls, OpenAIServer, Stall, Text
 from PIL import Image as PILImage
 from pydantic import BaseModel, Field
 from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
@@ -19,14 +19,17 @@ from semantic_kernel.connectors.ai.completion_usage import CompletionUsage
 from semantic_kernel.connectors.ai.function_choice_behavior import FunctionChoiceBehavior
 from semantic_kernel.connectors.ai.prompt_execution_settings import PromptExecutionSettings
 from semantic_kernel.contents import ChatHistory, ChatMessageContent, FunctionCallContent, StreamingChatMessageContent
+from semantic_kernel.contents.streaming_reasoning_content import StreamingReasoningContent
 from semantic_kernel.contents.utils.author_role import AuthorRole
 from semantic_kernel.functions import kernel_function
 from semantic_kernel.kernel import Kernel
 
 from hubbub_agentchat.agents import AssistantAgent
 from hubbub_core import CancellationToken, FunctionCall, Image
+from hubbub_core.model_context import TokenLimitedChatCompletionContext
 from hubbub_core.models import (
     AssistantMessage,
+    ChatCompletionTokenLogprob,
     CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
@@ -34,6 +37,7 @@ from hubbub_core.models import (
     ModelInfo,
     RequestUsage,
     SystemMessage,
+    TopLogprob,
     UserMessage,
 )
 from hubbub_core.models.replay import ReplayChatCompletionClient
@@ -65,7 +69,7 @@ def hub(*answers: str | CreateResult, **options: Any) -> SKChatCompletionAdapter
 
 
 def result(content: str | list[FunctionCall], **fields: Any) -> CreateResult:
-    usage = RequestUsage(0, 4)
+    usage = RequestUsage(3, 4)
     return CreateResult(**{"finish_reason": "stop", "content": content, "usage": usage, "cached": False, **fields})
 
 
@@ -122,6 +126,37 @@ async def test_a_stream_ends_with_the_whole_reply() -> None:
         finish_reason="stop", content="Hi to you", usage=RequestUsage(3, 4), cached=False, thought="Greet."
     )
     assert client.total_usage() == RequestUsage(6, 5)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_log_probabilities_come_back(streaming: bool) -> None:
+    top = [TopLogprob(logprob=-0.5, bytes=[72]), TopLogprob(logprob=-1.5)]
+    told = [ChatCompletionTokenLogprob(token="Hi", logprob=-0.5, top_logprobs=top, bytes=[72, 105])]
+    client = hub(result("Hi", logprobs=told))
+
+    if streaming:
+        reply: Any = [item async for item in client.create_stream(ASK)][-1]
+    else:
+        reply = await client.create(ASK)
+
+    assert reply.logprobs == told
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_log_probabilities_of_the_openai_connector_come_back(streaming: bool) -> None:
+    from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion, OpenAIChatPromptExecutionSettings
+
+    async with OpenAIServer() as server, AsyncOpenAI(api_key="test", base_url=server.url) as openai:
+        server.reply(Text("It is three.", logprobs=True))
+        service = OpenAIChatCompletion(ai_model_id="gpt-4o", async_client=openai)
+        client = SKChatCompletionAdapter(service, Kernel(), OpenAIChatPromptExecutionSettings(logprobs=True))
+        if streaming:
+            reply: Any = [item async for item in client.create_stream(ASK)][-1]
+        else:
+            reply = await client.create(ASK)
+
+    assert "".join(token.token for token in reply.logprobs or []) == "It is three."
+    assert all(token.logprob <= 0 for token in reply.logprobs)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -354,6 +389,31 @@ async def test_cancelling_the_token_cancels_the_service() -> None:
         await client.create(ASK, cancellation_token=token)
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_cancelling_closes_the_request_of_the_openai_connector(streaming: bool) -> None:
+    from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+
+    token = CancellationToken()
+    async with OpenAIServer() as server, AsyncOpenAI(api_key="test", base_url=server.url, max_retries=0) as openai:
+        server.reply(Stall("Let me" if streaming else ""))
+        client: SKChatCompletionAdapter = adapt(OpenAIChatCompletion(ai_model_id="gpt-4o", async_client=openai))
+
+        async def ask() -> None:
+            if streaming:
+                _ = [item async for item in client.create_stream(ASK, cancellation_token=token)]
+            else:
+                await client.create(ASK, cancellation_token=token)
+
+        running = asyncio.create_task(ask())
+        asked = await server.received()
+
+        token.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+        await asyncio.wait_for(asked.closed.wait(), 5)
+
+
 async def test_leaving_a_stream_ends_the_services() -> None:
     closed = asyncio.Event()
 
@@ -377,15 +437,76 @@ async def test_leaving_a_stream_ends_the_services() -> None:
     await asyncio.wait_for(closed.wait(), 5)
 
 
-def test_it_is_not_declarative_and_tells_no_window() -> None:
-    client = hub()
+async def test_reasoning_before_the_text_streams_between_tags() -> None:
+    client = scripted(
+        [
+            {"items": [StreamingReasoningContent(choice_index=0, text="Gre")]},
+            {"items": [StreamingReasoningContent(choice_index=0, text="et.")]},
+            {"content": "Hi "},
+            {"content": "there"},
+        ]
+    )
+
+    items = [item async for item in client.create_stream(ASK)]
+
+    assert items[:-1] == ["<think>Gre", "et.", "</think>Hi ", "there"]
+    assert isinstance(items[-1], CreateResult)
+    assert (items[-1].thought, items[-1].content) == ("Greet.", "Hi there")
+
+
+async def test_reasoning_before_a_call_is_closed() -> None:
+    client = scripted(
+        [
+            {"items": [StreamingReasoningContent(choice_index=0, text="Look.")]},
+            {"items": [FunctionCallContent(id="1", name="get_weather", arguments="{}")]},
+        ]
+    )
+
+    items = [item async for item in client.create_stream(ASK, tools=[WEATHER])]
+
+    assert items[:-1] == ["<think>Look.", "</think>"]
+    assert isinstance(items[-1], CreateResult)
+    assert items[-1].thought == "Look."
+
+
+def test_it_is_not_declarative() -> None:
+    with pytest.raises(NotImplementedError):
+        hub().dump_component()
+
+
+def test_what_is_left_of_the_window_is_estimated() -> None:
+    client = hub(context_window=100)
 
     assert client.count_tokens(ASK) > client.count_tokens(ASK[:1]) > 0
     assert client.count_tokens(ASK, tools=[WEATHER]) > client.count_tokens(ASK)
-    with pytest.raises(NotImplementedError, match="give a limit"):
-        client.remaining_tokens(ASK)
-    with pytest.raises(NotImplementedError):
-        client.dump_component()
+    assert client.remaining_tokens(ASK) == 100 - client.count_tokens(ASK)
+    assert client.remaining_tokens(ASK * 10, tools=[WEATHER]) < 0
+    with pytest.raises(ValueError, match="context_window must be positive, not 0"):
+        hub(context_window=0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_window_that_is_not_known_is_warned_of_once() -> None:
+    client = hub()
+
+    with pytest.warns(
+        UserWarning, match="the context window of HubChatCompletion is not known; it is taken to be 128,"
+    ):
+        left = client.remaining_tokens(ASK)
+
+    assert left == client.remaining_tokens(ASK) == 128_000 - client.count_tokens(ASK)
+
+
+async def test_a_model_context_without_a_limit_of_its_own_fits_the_window() -> None:
+    client = hub("x", context_window=60)
+    context = TokenLimitedChatCompletionContext(client)
+    for number in range(10):
+        await context.add_message(UserMessage(content=f"Question {number}", source="user"))
+
+    kept = await context.get_messages()
+
+    assert 0 < len(kept) < 10
+    assert client.remaining_tokens(kept) >= 0
 
 
 async def test_the_openai_connector_puts_tools_and_json_mode_on_the_wire() -> None:

@@ -9,9 +9,7 @@ import sys
 
 import pytest
 
-pytest.importorskip(
-    "hubbub_semantic_kernel", reason="hubbub-semantic-kernel is installed in an environment of its own, with mcp 1"
-)
+pytest.importorskip("hubbub_semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 import hubbub_semantic_kernel
 from hubbub_registry import find_component

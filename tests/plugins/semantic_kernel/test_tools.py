@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 
-pytest.importorskip("semantic_kernel", reason="needs hubbub-semantic-kernel's own environment: semantic-kernel, mcp 1")
+pytest.importorskip("semantic_kernel", reason="Semantic Kernel is not in every environment")
 
 from pydantic import BaseModel
 from semantic_kernel.functions import KernelFunctionFromMethod, KernelFunctionFromPrompt, KernelPlugin, kernel_function
@@ -108,6 +108,29 @@ async def test_cancelling_the_token_cancels_the_function() -> None:
         await running
 
     assert maths.ended.is_set()
+
+
+async def test_what_semantic_kernel_injects_is_not_asked_of_the_model() -> None:
+    @kernel_function(name="where")
+    def where(question: str, kernel: Kernel) -> str:
+        return f"{question} {type(kernel).__name__}"
+
+    tool = adapt(KernelFunctionFromMethod(where))
+    parameters: Any = tool.schema["parameters"]
+
+    assert parameters["required"] == list(parameters["properties"]) == ["question"]
+    assert await call(tool, question="In the") == "In the Kernel"
+
+
+def test_a_schema_that_is_no_json_is_refused() -> None:
+    @kernel_function(name="paint")
+    def paint(color: str) -> None: ...
+
+    function = KernelFunctionFromMethod(paint)
+    function.parameters[0].schema_data = {"type": "string", "enum": {"red", "blue"}}
+
+    with pytest.raises(ValueError, match=r"parameter 'color' of function 'paint' cannot be converted: its schema is"):
+        adapt(function)
 
 
 async def test_a_prompt_function_asks_a_model_of_the_hub() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .messages import from_chat_messages as from_chat_messages
     from .messages import to_chat_messages as to_chat_messages
     from .model_client import SKChatCompletionAdapter as SKChatCompletionAdapter
+    from .orchestration import from_orchestration as from_orchestration
     from .tools import KernelFunctionTool as KernelFunctionTool
     from .tools import from_kernel as from_kernel
     from .tools import from_kernel_plugin as from_kernel_plugin
@@ -34,6 +35,7 @@ __all__ = [
     "from_chat_messages",
     "from_kernel",
     "from_kernel_plugin",
+    "from_orchestration",
     "plugin_from_workbench",
     "to_chat_messages",
 ]
@@ -51,6 +53,7 @@ _LAZY = {
     "from_chat_messages": ".messages",
     "from_kernel": ".tools",
     "from_kernel_plugin": ".tools",
+    "from_orchestration": ".orchestration",
     "plugin_from_workbench": ".functions",
     "to_chat_messages": ".messages",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,12 +12,16 @@ from semantic_kernel.contents.chat_message_content import ChatMessageContent
 from semantic_kernel.contents.file_reference_content import FileReferenceContent
 from semantic_kernel.contents.function_call_content import FunctionCallContent
 from semantic_kernel.contents.reasoning_content import ReasoningContent
+from semantic_kernel.contents.streaming_annotation_content import StreamingAnnotationContent
+from semantic_kernel.contents.streaming_file_reference_content import StreamingFileReferenceContent
+from semantic_kernel.contents.streaming_reasoning_content import StreamingReasoningContent
 from semantic_kernel.contents.text_content import TextContent
 from semantic_kernel.contents.utils.author_role import AuthorRole
 
 from hubbub_core.exchange import AgentChunk, AgentResult, ChunkKind, Source
 from hubbub_core.models import (
     AssistantMessage,
+    FinishReasons,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
     LLMMessage,
@@ -36,15 +40,17 @@ class Recorder:
     Args:
         name: Source of chunks, and of messages without a name.
         emit: Hands a chunk to the caller; never suspends.
+        messages: Where its messages are put, after those of others.
     """
 
-    def __init__(self, name: str, emit: Emit) -> None:
+    def __init__(self, name: str, emit: Emit, messages: list[LLMMessage] | None = None) -> None:
         self._name = name
         self._emit = emit
-        self._messages: list[LLMMessage] = []
-        self._sources: list[Source] = []
+        self._messages: list[LLMMessage] = [] if messages is None else messages
+        self._last: LLMMessage | None = None
+        self.sources: list[Source] = []
         self._files: list[JsonValue] = []
-        self._usage = RequestUsage(0, 0)
+        self.usage = RequestUsage(0, 0)
         # Kept, so that no other object can have the identity of one that was counted.
         self._counted: list[Any] = []
         self._reason: str | None = None
@@ -73,8 +79,10 @@ class Recorder:
 
     def intermediate(self, message: ChatMessageContent) -> None:
         """Take a message on the way to the answer, whose text may have streamed already."""
-        # Agents of Responses hand over empty messages too.
-        if message.items:
+        # Agents of Responses hand over empty messages too, and reasoning apart: in pieces, then once more as a whole.
+        if message.items and all(isinstance(item, ReasoningContent) for item in message.items):
+            self._reason_apart(message)
+        elif message.items:
             self.message(message)
 
     def message(self, message: ChatMessageContent) -> None:
@@ -91,7 +99,23 @@ class Recorder:
         elif isinstance(converted, AssistantMessage):
             self._said(converted, kept)
         else:
-            self._messages.append(converted)
+            self._keep(converted)
+
+    def complete(self, annotations: Iterable[AnnotationContent], refusal: str) -> None:
+        """Take what the service told and the messages did not.
+
+        Args:
+            annotations: Where the answer comes from.
+            refusal: What the model said in place of an answer.
+        """
+        for annotation in annotations:
+            self._attached(annotation)
+        if not refusal or self._text:
+            return
+        if isinstance(self._last, AssistantMessage) and not self._last.content:
+            self._messages.remove(self._last)
+        self._text = refusal
+        self._chunk("text", refusal)
 
     def streamed(self) -> AssistantMessage | None:
         """Return the message that has streamed since the last whole one; None when nothing has."""
@@ -103,8 +127,13 @@ class Recorder:
             content=calls or self._text, thought="\n".join(filter(None, thoughts)) or None, source=self._name
         )
 
-    def result(self) -> AgentResult:
-        """Return the result of the run."""
+    def result(self, *, usage: RequestUsage | None = None, reason: FinishReasons | None = None) -> AgentResult:
+        """Return the result of the run.
+
+        Args:
+            usage: Its tokens, where they are known otherwise than from the messages.
+            reason: Its finish reason, likewise.
+        """
         last = self.streamed()
         if last is not None:
             self._messages.append(last)
@@ -112,7 +141,7 @@ class Recorder:
             self._messages.append(AssistantMessage(content="", source=self._name))
         answer = self._messages[-1]
         asks = isinstance(answer, AssistantMessage) and not isinstance(answer.content, str)
-        reason = "stop" if self._reason is None else finish_reason(self._reason)
+        reason = reason or ("stop" if self._reason is None else finish_reason(self._reason))
         if isinstance(answer, FunctionExecutionResultMessage):
             # A filter, or the limit of calls, has ended the run: what the function returned is the answer.
             reason = "stop"
@@ -120,20 +149,29 @@ class Recorder:
         return AgentResult(
             messages=self._messages,
             source=self._name,
-            sources=self._sources,
-            usage=self._usage,
+            sources=self.sources,
+            usage=usage or self.usage,
             finish_reason="function_calls" if asks else reason,
             metadata=metadata,
         )
+
+    def _reason_apart(self, message: ChatMessageContent) -> None:
+        for item in message.items:
+            text = getattr(item, "text", None) or ""
+            if isinstance(item, StreamingReasoningContent) or not self._thought.endswith(text):
+                self._thought += text
+                self._chunk("thought", text)
 
     def _said(self, message: AssistantMessage, items: list[Any]) -> None:
         text = "".join(item.text for item in items if isinstance(item, TextContent))
         thought = "".join(item.text or "" for item in items if isinstance(item, ReasoningContent))
         self._chunk("thought", thought.removeprefix(self._thought))
         self._chunk("text", text.removeprefix(self._text))
+        if not thought and self._thought:
+            message.thought = "\n".join(filter(None, [self._thought, message.thought]))
         self._text = self._thought = ""
         self._calls.clear()
-        self._messages.append(message)
+        self._keep(message)
         if not isinstance(message.content, str):
             for call in message.content:
                 self._chunk(
@@ -143,7 +181,7 @@ class Recorder:
                 )
 
     def _returned(self, message: FunctionExecutionResultMessage) -> None:
-        last = self._messages[-1] if self._messages else None
+        last = self._last
         done: list[FunctionExecutionResult] = message.content
         if isinstance(last, FunctionExecutionResultMessage):
             # Semantic Kernel may hand the results over one by one and merged.
@@ -151,13 +189,17 @@ class Recorder:
             done = [result for result in done if not result.call_id or result.call_id not in known]
             last.content.extend(done)
         else:
-            self._messages.append(message)
+            self._keep(message)
         for result in done:
             self._chunk(
                 "tool_result",
                 result.content,
                 {"name": result.name, "call_id": result.call_id, "is_error": bool(result.is_error)},
             )
+
+    def _keep(self, message: LLMMessage) -> None:
+        self._last = message
+        self._messages.append(message)
 
     def _note(self, message: ChatMessageContent) -> None:
         """Count the tokens that a message tells, once: a whole message repeats the usage of its pieces."""
@@ -167,17 +209,17 @@ class Recorder:
             return
         self._counted.append(usage)
         found = usage_of(usage)
-        self._usage.prompt_tokens += found.prompt_tokens
-        self._usage.completion_tokens += found.completion_tokens
+        self.usage.prompt_tokens += found.prompt_tokens
+        self.usage.completion_tokens += found.completion_tokens
 
     def _attached(self, item: Any) -> bool:
         """Take what belongs beside the text: annotations are sources, files are named in the metadata."""
-        if isinstance(item, AnnotationContent):
+        if isinstance(item, AnnotationContent | StreamingAnnotationContent):
             source = _source(item)
-            if source not in self._sources:
-                self._sources.append(source)
+            if source not in self.sources:
+                self.sources.append(source)
             return True
-        if isinstance(item, FileReferenceContent):
+        if isinstance(item, FileReferenceContent | StreamingFileReferenceContent):
             if item.file_id is not None and item.file_id not in self._files:
                 self._files.append(item.file_id)
             return True
@@ -188,11 +230,11 @@ class Recorder:
             self._emit(AgentChunk(content=content, source=self._name, kind=kind, metadata=metadata or {}))
 
 
-def _source(item: AnnotationContent) -> Source:
+def _source(item: AnnotationContent | StreamingAnnotationContent) -> Source:
     metadata = item.model_dump(mode="json", exclude_none=True, exclude={"metadata", "content_type", "quote", "url"})
     return Source(
         content=item.quote or "",
-        title=getattr(item, "title", None) or item.file_id or "",
+        title=getattr(item, "title", None) or getattr(item, "filename", None) or item.file_id or "",
         uri=getattr(item, "url", None),
         metadata=json.loads(json.dumps(metadata)),
     )

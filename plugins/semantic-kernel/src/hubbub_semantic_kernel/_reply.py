@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semantic_kernel.contents.chat_message_content import ChatMessageContent
@@ -16,7 +16,7 @@ from semantic_kernel.contents.text_content import TextContent
 from semantic_kernel.contents.utils.author_role import AuthorRole
 
 from hubbub_core import FunctionCall
-from hubbub_core.models import CreateResult, FinishReasons, RequestUsage
+from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, FinishReasons, RequestUsage, TopLogprob
 
 from ._calls import CallCollector
 from .messages import finish_reason, refused, usage_of, value_text
@@ -42,6 +42,7 @@ class ReplyCollector:
         self._usage: Any = None
         self._total = RequestUsage(0, 0)
         self._cached = False
+        self._logprobs: list[ChatCompletionTokenLogprob] = []
         self._returned: list[str] = []
 
     def add(self, message: ChatMessageContent) -> str:
@@ -73,6 +74,7 @@ class ReplyCollector:
         self._reason = message.finish_reason or self._reason
         # Some services repeat the usage with every piece, growing: the last one of a round counts.
         self._usage = message.metadata.get("usage") or self._usage
+        self._logprobs += _logprobs_of(message.metadata.get("logprobs"))
         self._cached = bool(message.metadata.get("cached", self._cached))
         return text
 
@@ -107,6 +109,7 @@ class ReplyCollector:
             content=content,
             usage=usage,
             cached=self._cached,
+            logprobs=self._logprobs or None,
             thought="\n".join(thoughts) if thoughts else None,
         )
 
@@ -114,6 +117,7 @@ class ReplyCollector:
         self._earlier += [part for part in ("".join(self._reasoning), "".join(self._text)) if part]
         self._total, self._usage = self._sum(), None
         self._calls.clear()
+        self._logprobs.clear()
         self._text.clear()
         self._reasoning.clear()
         self._reason = None
@@ -129,6 +133,29 @@ class ReplyCollector:
     def _name(self, name: str) -> str:
         # Some connectors (Google's) write plugin and function with an underscore and read it back as a hyphen.
         return name if name in self._offered.values() else self._offered.get(_plain(name), name)
+
+
+def _logprobs_of(found: Any) -> list[ChatCompletionTokenLogprob]:
+    """Return log probabilities as the hub has them, of what a connector or `HubChatCompletion` tells."""
+    tokens = getattr(found, "content", found)
+    return [_logprob(token) for token in tokens] if isinstance(tokens, list) else []
+
+
+def _logprob(token: Any) -> ChatCompletionTokenLogprob:
+    return ChatCompletionTokenLogprob(
+        token=_read(token, "token"),
+        logprob=_read(token, "logprob"),
+        top_logprobs=[
+            TopLogprob(logprob=_read(other, "logprob"), bytes=_read(other, "bytes"))
+            for other in _read(token, "top_logprobs") or []
+        ]
+        or None,
+        bytes=_read(token, "bytes"),
+    )
+
+
+def _read(found: Any, name: str) -> Any:
+    return found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
 
 
 def split_thinking(text: str) -> tuple[str | None, str]:

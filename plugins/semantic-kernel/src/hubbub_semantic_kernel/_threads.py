@@ -1,26 +1,19 @@
-"""The thread of a session: how it is made, what of it is kept, and how it goes to JSON and back."""
+"""The thread of a session: what of it is kept, and how it goes to JSON and back."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semantic_kernel.agents.agent import Agent, AgentThread
-from semantic_kernel.agents.chat_completion.chat_completion_agent import ChatCompletionAgent, ChatHistoryAgentThread
+from semantic_kernel.agents.agent import AgentThread
+from semantic_kernel.agents.chat_completion.chat_completion_agent import ChatHistoryAgentThread
 from semantic_kernel.contents.chat_message_content import ChatMessageContent
 from semantic_kernel.contents.function_result_content import FunctionResultContent
 
+from ._kinds import LocalThread, ThreadFactory, keeps_messages
 from .messages import value_text
-
-ThreadFactory = Callable[[str | None], AgentThread]
-"""Makes a thread: a new one of None, the existing one of its id."""
-
-# By name: these modules import vendors' packages, and whoever has such an agent has them loaded.
-_ASSISTANT = "semantic_kernel.agents.open_ai.openai_assistant_agent"
-_RESPONSES = "semantic_kernel.agents.open_ai.openai_responses_agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +47,34 @@ class Saved:
         )
 
 
-def default_factory(agent: Agent) -> ThreadFactory | None:
-    """Return how threads of an agent are made; None where only the agent itself knows."""
-    if isinstance(agent, ChatCompletionAgent):
-        return lambda thread_id: ChatHistoryAgentThread(thread_id=thread_id)
-    owner: Any = agent
-    assistants, responses = sys.modules.get(_ASSISTANT), sys.modules.get(_RESPONSES)
-    if assistants is not None and isinstance(agent, assistants.OpenAIAssistantAgent):
-        return lambda thread_id: _thread(assistants.AssistantAgentThread(client=owner.client, thread_id=thread_id))
-    if responses is not None and isinstance(agent, responses.OpenAIResponsesAgent):
-        return lambda thread_id: _thread(
-            responses.ResponsesAgentThread(
-                client=owner.client, previous_response_id=thread_id, enable_store=owner.store_enabled
-            )
-        )
-    return None
+Mark = int | Saved | None
+"""Where a thread stands: the number of messages of a `LocalThread`, else what is kept of it; None without a thread."""
 
 
 async def save(thread: AgentThread) -> Saved:
     """Return what has to be kept of a thread."""
-    # A thread of Responses that the server does not store has no id, and keeps the conversation.
-    local = isinstance(thread, ChatHistoryAgentThread) or getattr(thread, "response_id", "") is None
-    if not local:
+    if not keeps_messages(thread):
         return Saved(thread.id)
     found: Any = thread
     messages: AsyncIterable[ChatMessageContent] = found.get_messages()
     return Saved(thread.id, tuple([message async for message in messages]))
+
+
+async def mark(thread: AgentThread | None) -> Mark:
+    """Return what takes a thread back to where it is now."""
+    if thread is None:
+        return None
+    return len(thread) if isinstance(thread, LocalThread) else await save(thread)
+
+
+async def last_message(thread: ChatHistoryAgentThread) -> ChatMessageContent | None:
+    """Return the newest message of a thread."""
+    if isinstance(thread, LocalThread):
+        return thread.history.messages[-1] if thread.history.messages else None
+    last = None
+    async for message in thread.get_messages():
+        last = message
+    return last
 
 
 async def restore(saved: Saved, factory: ThreadFactory | None, agent: str) -> AgentThread:
@@ -97,10 +92,6 @@ async def restore(saved: Saved, factory: ThreadFactory | None, agent: str) -> Ag
     for message in saved.messages or ():
         await thread.on_new_message(message)
     return thread
-
-
-def _thread(made: AgentThread) -> AgentThread:
-    return made
 
 
 def _dump(message: ChatMessageContent) -> dict[str, Any]:

@@ -14,12 +14,17 @@ from semantic_kernel.contents.utils.author_role import AuthorRole
 from semantic_kernel.functions.kernel_arguments import KernelArguments
 
 from hubbub_core import AdaptedAgent
-from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, Source, message_text
-from hubbub_core.models import AssistantMessage, LLMMessage, UserMessage
+from hubbub_core.error_notes import naming_agent
+from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.models import AssistantMessage
+from hubbub_core.passages import with_sources
 from hubbub_core.running import stream_work
 
+from ._kinds import LocalThread, ThreadFactory, as_taken, begin, default_factory, loses_in_streams
 from ._recording import Emit, Recorder
-from ._threads import Saved, ThreadFactory, default_factory, restore, save
+from ._signatures import takes
+from ._threads import Mark, Saved, last_message, mark, restore, save
+from ._watched import Watch
 from .messages import to_chat_messages
 
 
@@ -78,49 +83,58 @@ class SKAgentAdapter:
             self._thread, self._saved = None, saved
 
     async def _converse(self, task: AgentTask, context: AgentContext, emit: Emit) -> AgentResult:
-        messages = to_chat_messages(_with_sources(task))
+        messages = to_chat_messages(with_sources(task))
         if not messages:
             raise ValueError(f"agent {context.name!r} was given a task without messages")
         if self._saved is not None:
             self._thread, self._saved = await restore(self._saved, self._new_thread, self._agent.name), None
-        before = None if self._thread is None else await save(self._thread)
-        recorder = Recorder(context.name, emit)
+        before = await mark(self._thread)
+        recorder, watch = Recorder(context.name, emit), Watch(self._agent)
         try:
-            await self._invoke(messages, recorder)
-        except BaseException as error:
-            if self._new_thread is not None or before is None or before.messages is not None:
-                self._thread, self._saved = None, before
-            if isinstance(error, Exception):
-                error.add_note(
-                    f"in the Semantic Kernel agent {self._agent.name!r}, which is {context.name!r} in the hub"
-                )
+            with naming_agent(f"Semantic Kernel agent {self._agent.name!r}", context.name):
+                await self._invoke(watch.agent, messages, recorder)
+                watch.check()
+        except BaseException:
+            self._go_back(before)
+            await watch.abandon()
             raise
+        recorder.complete(watch.annotations, watch.refusal)
         said = recorder.streamed()
-        result = recorder.result()
+        result = recorder.result(usage=watch.usage, reason=watch.reason)
         await self._settle(said)
         return result
 
-    async def _invoke(self, messages: list[ChatMessageContent], recorder: Recorder) -> None:
+    def _go_back(self, before: Mark) -> None:
+        """Leave the thread as it was, unless a server keeps it and only the agent itself could make it again."""
+        if isinstance(before, int):
+            assert isinstance(self._thread, LocalThread)  # no other is marked by its length
+            del self._thread.history.messages[before:]
+        elif before is None or before.messages is not None or self._new_thread is not None:
+            self._thread, self._saved = None, before
+
+    async def _invoke(self, agent: Agent, messages: list[ChatMessageContent], recorder: Recorder) -> None:
         thread = self._thread
         if thread is None and self._new_thread is not None:
-            thread = self._thread = self._new_thread(None)
+            thread = self._thread = await begin(self._new_thread(None))
 
         async def intermediate(message: ChatMessageContent) -> None:
             recorder.intermediate(message)
 
-        options: dict[str, Any] = {"messages": messages, "thread": thread, "on_intermediate_message": intermediate}
+        options: dict[str, Any] = {"messages": as_taken(agent, messages), "thread": thread}
+        if takes(type(agent), "invoke", "on_intermediate_message"):
+            options["on_intermediate_message"] = intermediate
         if self._arguments is not None:
             options["arguments"] = _kernel_arguments(self._arguments)
         if not self._loses_in_streams():
             try:
-                await self._take(self._agent.invoke_stream(**options), recorder.piece)
+                await self._take(agent.invoke_stream(**options), recorder.piece)
             except NotImplementedError:
                 # AutoGenConversableAgent, and agents of others, cannot stream.
                 if recorder.streamed() is not None:
                     raise
             else:
                 return
-        await self._take(self._agent.invoke(**options), recorder.message)
+        await self._take(agent.invoke(**options), recorder.message)
 
     async def _take(self, items: AsyncIterable[Any], take: Callable[[ChatMessageContent], None]) -> None:
         try:
@@ -133,13 +147,12 @@ class SKAgentAdapter:
                 await aclose()
 
     def _loses_in_streams(self) -> bool:
-        """Say whether Semantic Kernel would drop messages of a streamed run.
+        """Say whether Semantic Kernel would lose messages of a streamed run.
 
-        A `ChatCompletionAgent` drops calls that the caller is to make; an agent of Responses that has the server store
-        nothing does not keep its answers.
+        A `ChatCompletionAgent` drops calls that the caller is to make.
         """
         if not isinstance(self._agent, ChatCompletionAgent):
-            return getattr(self._agent, "store_enabled", True) is False
+            return loses_in_streams(self._agent)
         settings = dict(self._agent.arguments.execution_settings or {}) if self._agent.arguments else {}
         given = getattr(self._arguments, "execution_settings", None) or {}
         behaviors = [each.function_choice_behavior for each in {**settings, **given}.values()]
@@ -156,9 +169,7 @@ class SKAgentAdapter:
             return
         if said is not None and isinstance(self._agent, ChatCompletionAgent):
             # Semantic Kernel writes down the texts of all rounds of a streamed run as one, without the reasoning.
-            last = None
-            async for message in self._thread.get_messages():
-                last = message
+            last = await last_message(self._thread)
             if last is not None and last.role == AuthorRole.ASSISTANT:
                 last.items = to_chat_messages([said])[0].items
         await self._thread.reduce()
@@ -199,22 +210,3 @@ def _kernel_arguments(given: Mapping[str, Any]) -> KernelArguments:
     arguments = KernelArguments(settings=getattr(given, "execution_settings", None))
     arguments.update(given)
     return arguments
-
-
-def _with_sources(task: AgentTask) -> list[LLMMessage]:
-    """Return a task's messages, the newest one completed with the passages that none of them quotes yet."""
-    said = "\n".join(map(message_text, task.messages))
-    passages = _passages([source for source in task.sources if source.content.strip() not in said])
-    if not passages:
-        return list(task.messages)
-    if task.messages and isinstance(last := task.messages[-1], UserMessage):
-        content = f"{last.content}\n\n{passages}" if isinstance(last.content, str) else [*last.content, passages]
-        return [*task.messages[:-1], last.model_copy(update={"content": content})]
-    return [*task.messages, UserMessage(content=passages, source="sources")]
-
-
-def _passages(sources: list[Source]) -> str:
-    return "\n\n".join(
-        f"[{number}] {source.title or source.uri or 'passage'}\n{source.content}"
-        for number, source in enumerate(sources, 1)
-    )

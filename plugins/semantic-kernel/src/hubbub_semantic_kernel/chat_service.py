@@ -21,9 +21,13 @@ from semantic_kernel.contents.utils.author_role import AuthorRole
 from hubbub_core.models import AssistantMessage, ChatCompletionClient, CreateResult
 from hubbub_core.tools import ToolSchema
 
+from ._signatures import takes
+from ._thoughts import Kind, ThoughtSplitter
 from .messages import call_item, from_chat_messages, sk_finish_reason, to_chat_messages
 
 _CHOICES = ("auto", "required", "none")
+_USAGE = "include_usage"
+"""Parameter of clients whose service tells the tokens of a stream only when it is asked to."""
 
 
 class HubPromptExecutionSettings(PromptExecutionSettings):
@@ -75,9 +79,10 @@ class HubChatCompletion(ChatCompletionClientBase):
     """Any model client of the hub as a chat completion service of Semantic Kernel.
 
     Functions of the kernel are offered to the model as the function choice behavior says, and called by Semantic Kernel
-    or handed to the caller. A reply's `metadata["usage"]` tells its tokens, `metadata["cached"]` whether it came from a
-    cache, `metadata["logprobs"]` the log probabilities; thoughts are `ReasoningContent`. The whole `CreateResult` is
-    `inner_content`. Cancelling a call cancels the client's request.
+    or handed to the caller. Text and thoughts stream; thoughts are `ReasoningContent`. A reply's `metadata["usage"]`
+    tells its tokens, `metadata["cached"]` whether it came from a cache, `metadata["logprobs"]` the log probabilities.
+    Tokens of a stream are asked for where a client tells them on request only (`include_usage`). The whole
+    `CreateResult` is `inner_content`. Cancelling a call cancels the client's request.
 
     Args:
         model_client: The client. Whoever made it closes it.
@@ -142,20 +147,30 @@ class HubChatCompletion(ChatCompletionClientBase):
                 )
             ]
 
-        stream = self.model_client.create_stream(from_chat_messages(chat_history.messages), **self._arguments(settings))
-        streamed = False
+        def reasoning(text: str) -> list[StreamingChatMessageContent]:
+            # Apart from calls: agents of Semantic Kernel do not show pieces that hold one.
+            return piece(items=[StreamingReasoningContent(choice_index=0, text=text, ai_model_id=self.ai_model_id)])
+
+        arguments = self._arguments(settings)
+        if "stream_options" not in arguments["extra_create_args"] and takes(
+            type(self.model_client), "create_stream", _USAGE
+        ):
+            # As Semantic Kernel's own connectors do: agents always stream, and their tokens would count as none.
+            arguments[_USAGE] = arguments["extra_create_args"].pop(_USAGE, True)
+        stream = self.model_client.create_stream(from_chat_messages(chat_history.messages), **arguments)
+        splitter = ThoughtSplitter()
+        streamed: set[Kind] = set()
         try:
             async for item in stream:
+                for kind, text in splitter.feed(item) if isinstance(item, str) else splitter.end():
+                    streamed.add(kind)
+                    yield reasoning(text) if kind == "thought" else piece(content=text)
                 if isinstance(item, str):
-                    streamed = True
-                    yield piece(content=item)
                     continue
-                if item.thought is not None:
-                    # Apart from the calls: agents of Semantic Kernel do not show pieces that hold a call.
-                    thought = StreamingReasoningContent(choice_index=0, text=item.thought, ai_model_id=self.ai_model_id)
-                    yield piece(items=[thought])
+                if item.thought is not None and "thought" not in streamed:
+                    yield reasoning(item.thought)
                 if isinstance(item.content, str):
-                    ending: dict[str, Any] = {} if streamed else {"content": item.content}
+                    ending: dict[str, Any] = {} if "text" in streamed else {"content": item.content}
                 else:
                     ending = {"items": [call_item(call, index) for index, call in enumerate(item.content)]}
                 yield piece(

@@ -29,7 +29,7 @@ Call = Callable[[dict[str, Any], CancellationToken], Awaitable[Any]]
 _TAKEN = ("self", "settings")
 
 
-class _HubFunction(KernelFunctionFromMethod):
+class HubFunction(KernelFunctionFromMethod):
     """A kernel function whose arguments arrive as the model gave them, for whoever has the schema to check."""
 
     def __init__(
@@ -67,7 +67,7 @@ class _HubFunction(KernelFunctionFromMethod):
         return given
 
 
-class KernelFunctionFromTool(_HubFunction):
+class KernelFunctionFromTool(HubFunction):
     """A tool of the hub as a kernel function (spec: 000 L29724, newer N-327).
 
     Its parameters show the tool's own schema. It returns what the tool returned, or the text that the tool makes of
@@ -267,7 +267,7 @@ def _stream_method(tool: StreamTool) -> Callable[..., Any]:
     return method
 
 
-def _workbench_function(workbench: Workbench, schema: ToolSchema) -> _HubFunction:
+def _workbench_function(workbench: Workbench, schema: ToolSchema) -> HubFunction:
     async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
         result = await workbench.call_tool(schema["name"], arguments, cancellation_token=token)
         if result.is_error:
@@ -275,4 +275,4 @@ def _workbench_function(workbench: Workbench, schema: ToolSchema) -> _HubFunctio
             raise FunctionExecutionException(result.to_text())
         return result.to_text()
 
-    return _HubFunction(schema, call)
+    return HubFunction(schema, call)

@@ -33,6 +33,15 @@ from hubbub_core.models import (
 IS_ERROR: Final = "is_error"
 """Key in the metadata of a function result which says that the call failed; Semantic Kernel has no field for it."""
 
+# How Semantic Kernel tells a model that a call which it made itself has failed. It says so nowhere else.
+_FAILURES: Final = (
+    "An error occurred while invoking the function ",
+    "The tool call with name `",
+    "The tool call arguments are malformed.",
+    "Missing required argument(s): ",
+    "Received unexpected argument(s): ",
+)
+
 _FINISH_REASONS: Final[Mapping[str, FinishReasons]] = {
     "stop": "stop",
     "length": "length",
@@ -215,9 +224,11 @@ def _result_item(result: FunctionExecutionResult, split_names: bool) -> Function
 def _result(item: object, message: ChatMessageContent) -> FunctionExecutionResult:
     if not isinstance(item, FunctionResultContent):
         raise refused(item, message)
-    error = item.metadata.get(IS_ERROR)
+    content, error = value_text(item.result), item.metadata.get(IS_ERROR)
+    if error is None and content.startswith(_FAILURES):
+        error = True
     return FunctionExecutionResult(
-        content=value_text(item.result),
+        content=content,
         name=item.name or item.custom_fully_qualified_name("-"),
         call_id=item.id or item.call_id or "",
         is_error=None if error is None else bool(error),

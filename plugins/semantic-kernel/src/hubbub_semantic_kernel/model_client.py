@@ -17,6 +17,7 @@ from semantic_kernel.connectors.ai.function_choice_behavior import FunctionChoic
 from semantic_kernel.connectors.ai.function_choice_type import FunctionChoiceType
 from semantic_kernel.connectors.ai.prompt_execution_settings import PromptExecutionSettings
 from semantic_kernel.contents.chat_history import ChatHistory
+from semantic_kernel.contents.reasoning_content import ReasoningContent
 from semantic_kernel.functions.kernel_function_metadata import KernelFunctionMetadata
 from semantic_kernel.kernel import Kernel
 
@@ -36,6 +37,7 @@ from hubbub_core.running import stream_work
 from hubbub_core.tools import Tool, ToolSchema
 
 from ._reply import ReplyCollector
+from ._thoughts import ThoughtTagger
 from .chat_service import HubPromptExecutionSettings
 from .functions import function_metadata
 from .messages import to_chat_messages
@@ -45,6 +47,7 @@ _KERNEL = "kernel"
 _SETTINGS = "prompt_execution_settings"
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
+_DEFAULT_WINDOW = 128_000
 
 # How the connectors of Semantic Kernel call JSON mode in their settings.
 _JSON_MODES: Mapping[str, Any] = {
@@ -61,8 +64,7 @@ class SKChatCompletionAdapter(ChatCompletionClient):
     that the prompt settings offer come back as `<plugin>-<function>` (spec: newer N-326). The kernel is not changed.
 
     Tokens are those that the service tells in `metadata["usage"]`, else zero. `count_tokens` is an estimate, a token
-    for every four characters and four for each message; `remaining_tokens` raises `NotImplementedError`, for Semantic
-    Kernel does not tell a model's window.
+    for every four characters and four for each message.
 
     Args:
         sk_client: The service. Whoever made it closes it.
@@ -70,9 +72,10 @@ class SKChatCompletionAdapter(ChatCompletionClient):
         prompt_settings: Settings of every request; one that names its own overrides them.
         model_info: What the model can do. By default nothing, of an unknown family.
         service_id: Id of the service in the settings of requests.
+        context_window: Tokens that the model takes, prompt and answer together; Semantic Kernel does not tell them.
 
     Raises:
-        ValueError: `model_info` lacks a field.
+        ValueError: `model_info` lacks a field, or `context_window` is not positive.
     """
 
     def __init__(
@@ -82,8 +85,12 @@ class SKChatCompletionAdapter(ChatCompletionClient):
         prompt_settings: PromptExecutionSettings | None = None,
         model_info: ModelInfo | None = None,
         service_id: str | None = None,
+        context_window: int | None = None,
     ) -> None:
+        if context_window is not None and context_window < 1:
+            raise ValueError(f"context_window must be positive, not {context_window}")
         self._client = sk_client
+        self._context_window = context_window
         self._kernel = kernel
         self._settings = prompt_settings
         self._service_id = service_id
@@ -151,20 +158,27 @@ class SKChatCompletionAdapter(ChatCompletionClient):
     ) -> AsyncGenerator[str | CreateResult, None]:
         """Ask the service, yield the pieces of its text as they come, then the whole reply.
 
+        Reasoning that comes before the text is yielded between `<think>` and `</think>`, and is the reply's `thought`.
+
         Arguments and errors are those of `create`.
         """
         request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
 
         async def work(emit: Callable[[str], None]) -> CreateResult:
-            reply = ReplyCollector(request.offered)
+            reply, tagger = ReplyCollector(request.offered), ThoughtTagger()
             stream = self._client.get_streaming_chat_message_contents(
                 request.history, request.settings, kernel=request.kernel
             )
             async with aclosing(stream) as pieces:
                 async for alternatives in pieces:
                     for piece in alternatives:
-                        if piece.choice_index == 0 and (text := reply.add(piece)):
-                            emit(text)
+                        if piece.choice_index == 0:
+                            text = reply.add(piece)
+                            thoughts = [item.text or "" for item in piece.items if isinstance(item, ReasoningContent)]
+                            if shown := tagger.feed("".join(thoughts), text):
+                                emit(shown)
+            if closing := tagger.end():
+                emit(closing)
             return self._settle(reply)
 
         if _EVENTS.isEnabledFor(logging.INFO):
@@ -193,15 +207,19 @@ class SKChatCompletionAdapter(ChatCompletionClient):
         return sum(len(text) // _CHARACTERS_PER_TOKEN + _TOKENS_PER_MESSAGE for text in texts)
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        """Refuse: the window of the model is not known.
+        """Return about how many tokens of the model's window are left; negative when the messages do not fit.
 
-        Raises:
-            NotImplementedError: Always.
+        A window that is not known counts as 128,000 tokens, with one warning.
         """
-        raise NotImplementedError(
-            "Semantic Kernel does not tell the window of a model; give a limit, such as "
-            "TokenLimitedChatCompletionContext(client, token_limit=...)"
-        )
+        if self._context_window is None:
+            self._context_window = _DEFAULT_WINDOW
+            warnings.warn(
+                f"the context window of {type(self._client).__name__} is not known; it is taken to be "
+                f"{_DEFAULT_WINDOW:,} tokens; pass context_window to say what it is",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._context_window - self.count_tokens(messages, tools=tools)
 
     @property
     def capabilities(self) -> ModelInfo:
@@ -346,6 +364,7 @@ def from_chat_service(
     prompt_settings: PromptExecutionSettings | None = None,
     model_info: ModelInfo | None = None,
     service_id: str | None = None,
+    context_window: int | None = None,
 ) -> SKChatCompletionAdapter:
     """Make a model client of the hub from a service; see `SKChatCompletionAdapter`.
 
@@ -359,7 +378,7 @@ def from_chat_service(
         family=ModelFamily.UNKNOWN,
         structured_output=False,
     )
-    return SKChatCompletionAdapter(service, kernel or Kernel(), prompt_settings, info, service_id)
+    return SKChatCompletionAdapter(service, kernel or Kernel(), prompt_settings, info, service_id, context_window)
 
 
 def _checked(token: CancellationToken | None) -> CancellationToken:

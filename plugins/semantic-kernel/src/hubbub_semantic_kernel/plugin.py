@@ -31,6 +31,18 @@ def hubbub_adapters() -> list[AdapterSpec]:
             summary="ChatCompletionAgent and the other agents of Semantic Kernel",
         ),
         AdapterSpec(
+            source="semantic_kernel.agents.orchestration.orchestration_base.OrchestrationBase",
+            to="agent",
+            by="hubbub_semantic_kernel.orchestration.from_orchestration",
+            summary="Sequential, concurrent, group chat, handoff and Magentic orchestrations",
+        ),
+        AdapterSpec(
+            source="semantic_kernel.agents.group_chat.agent_chat.AgentChat",
+            to="agent",
+            by="hubbub_semantic_kernel.orchestration.refuse_group_chat",
+            summary="AgentGroupChat is refused; orchestrations have taken its place",
+        ),
+        AdapterSpec(
             source=_FUNCTION,
             to="tool",
             by="hubbub_semantic_kernel.tools.from_kernel_function",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel
 from semantic_kernel.functions.function_result import FunctionResult
 from semantic_kernel.functions.kernel_arguments import KernelArguments
 from semantic_kernel.functions.kernel_function import KernelFunction
+from semantic_kernel.functions.kernel_function_from_method import KernelFunctionFromMethod
+from semantic_kernel.functions.kernel_parameter_metadata import KernelParameterMetadata
 from semantic_kernel.functions.kernel_plugin import KernelPlugin
 from semantic_kernel.kernel import Kernel
 
@@ -19,7 +22,10 @@ from hubbub_core.tools import BaseTool, ParametersSchema, StaticWorkbench, ToolS
 from hubbub_core.utils import schema_to_pydantic_model
 
 from .chat_service import HubChatCompletion
+from .functions import HubFunction
 from .messages import value_text
+
+_INJECTED = ("kernel", "service", "execution_settings", "arguments")
 
 
 class KernelFunctionTool(BaseTool[BaseModel, Any]):
@@ -32,7 +38,8 @@ class KernelFunctionTool(BaseTool[BaseModel, Any]):
         name: What the model calls it; `<plugin>-<function>` by default.
 
     Raises:
-        ValueError: It is made from a prompt, and there is neither a kernel nor a model to ask; or there are both.
+        ValueError: It is made from a prompt, and there is neither a kernel nor a model to ask; or there are both; or a
+            parameter has no schema in JSON.
     """
 
     def __init__(
@@ -51,7 +58,15 @@ class KernelFunctionTool(BaseTool[BaseModel, Any]):
             )
         super().__init__(BaseModel, object, name or function.fully_qualified_name, function.description or "")
         self._function = function
-        self._shown = [p for p in function.parameters if p.name is not None and p.include_in_function_choices]
+        self._shown = [each for each in function.parameters if _is_shown(each, function)]
+        for parameter in self._shown:
+            try:
+                json.dumps(parameter.schema_data)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"parameter {parameter.name!r} of function {self.name!r} cannot be converted: its schema is not "
+                    f"JSON ({error})"
+                ) from None
 
     @property
     def schema(self) -> ToolSchema:
@@ -139,6 +154,14 @@ def from_kernel(kernel: Kernel) -> StaticWorkbench:
     """Make a workbench of the functions that the plugins of a kernel have now, named `<plugin>-<function>`."""
     functions = [function for plugin in kernel.plugins.values() for function in plugin.functions.values()]
     return StaticWorkbench([KernelFunctionTool(function, kernel) for function in functions])
+
+
+def _is_shown(parameter: KernelParameterMetadata, function: KernelFunction) -> bool:
+    """Say whether a model gives the value of a parameter; some of a method are Semantic Kernel's to give."""
+    injected = isinstance(function, KernelFunctionFromMethod) and not isinstance(function, HubFunction)
+    if parameter.name is None or (injected and parameter.name in _INJECTED):
+        return False
+    return bool(parameter.include_in_function_choices)
 
 
 def _kernel(kernel: Kernel | None, model_client: ChatCompletionClient | None) -> Kernel:
