@@ -67,7 +67,7 @@ THEIR_CODE = """
 """
 THING = """
     from hubbub_registry import Component, ComponentBase, ComponentModel
-    from pydantic import BaseModel, SecretStr
+    from pydantic import BaseModel, SecretStr, field_validator, model_validator
 
     class Server(BaseModel):
         command: str
@@ -77,6 +77,19 @@ THING = """
         port: int = 80
         api_key: SecretStr | None = None
         inner: ComponentModel | None = None
+
+        @field_validator("port")
+        @classmethod
+        def above(cls, port):
+            if port == 0:
+                raise ValueError("a port is above 0")
+            return port
+
+        @model_validator(mode="after")
+        def free(self):
+            if self.port == 81:
+                raise ValueError("port 81 belongs to somebody else")
+            return self
 
     class Thing(ComponentBase[Config], Component[Config]):
         component_type = "model"
@@ -150,7 +163,12 @@ def test_a_plugins_command_gets_its_arguments_and_gives_its_status(commands: Sit
     ("words", "status", "line"),
     [
         (["gret"], 2, "there is no command 'gret'; did you mean `hubbub greet`?"),
-        (["run", "x"], 2, "there is no command 'run'; hubbub-core adds it: `pip install hubbub-core`, or see"),
+        (["doctor"], 2, "there is no command 'doctor'; did you mean `hubbub plugins doctor`?"),
+        (["help"], 2, "there is no command 'help'; did you mean `hubbub --help`?"),
+        (["plugins", "doctor", "--timeout", "0"], 2, "argument --timeout: 0 is no number of seconds above 0"),
+        (["plugins", "list", "--check", "--timeout", "nan"], 2, "argument --timeout: nan is no number of seconds"),
+        (["plugins", "list", "--timeout", "soon"], 2, "argument --timeout: soon is no number of seconds"),
+        (["run", "x"], 2, "there is no command 'run'; plugin core adds it, which is disabled: HUBBUB_PLUGINS does not"),
         (["greet"], 2, "the following arguments are required: who (`hubbub greet --help` shows how it is used)"),
         (["--nonsense"], 2, "unrecognized arguments: --nonsense (`hubbub --help` shows how it is used)"),
         (["plugins", "lst"], 2, "argument ACTION: invalid choice: 'lst'"),
@@ -307,6 +325,166 @@ def test_doctor_imports_what_a_plugin_declares(site: Site) -> None:
     assert "component 'b' cannot be imported: hubbub_b offers no 'thing'" in done.stdout
 
 
+CHECKS = """
+    from hubbub_registry import CheckSpec, hookimpl
+
+    @hookimpl
+    def hubbub_checks():
+        names = {names}
+        return [CheckSpec(name=name, summary=f"looks at {{name}}", by=f"hubbub_a.looks.{{name}}") for name in names]
+"""
+LOOKS = """
+    import os, sys, time
+    from hubbub_registry import Problem
+
+    def well():
+        print("nobody reads this", file=sys.stdout)
+        return []
+
+    def tool():
+        yield Problem(found="no uvx on PATH", remedy="`pip install uv`")
+
+    def extra():
+        return [Problem(found="no fast parser", remedy="`pip install parser`", optional=True)]
+
+    def raises():
+        raise LookupError("the disk\\nis gone")
+
+    def leaves():
+        sys.exit(3)
+
+    def crashes():
+        yield Problem(found="one thing", remedy="mend it")
+        os._exit(4)
+
+    def waits():
+        time.sleep(600)
+
+    def wrong():
+        return ["a string"]
+
+    def single():
+        return "a string"
+
+    async def later():
+        return []
+"""
+
+
+def checked(site: Site, *names: str) -> None:
+    site.distribution("hubbub-a", plugin="a", code=CHECKS.format(names=names), modules={"looks": LOOKS})
+
+
+def test_doctor_names_what_a_check_found_and_the_remedy(site: Site) -> None:
+    checked(site, "well", "tool", "extra")
+
+    done = site.hubbub("plugins", "doctor", plugins="a")
+
+    told = done.stdout.splitlines()
+    assert told[told.index("a loaded (hubbub-a 1.0): 0 components, 0 adapters, 3 checks") :][:3] == [
+        "a loaded (hubbub-a 1.0): 0 components, 0 adapters, 3 checks",
+        "    check 'tool': no uvx on PATH; `pip install uv`",
+        "    note: check 'extra': no fast parser; `pip install parser`",
+    ]
+    assert done.returncode == 1
+
+
+def test_a_check_that_finds_only_what_some_uses_need_leaves_the_plugin_whole(site: Site) -> None:
+    checked(site, "extra")
+
+    told = in_json(site.hubbub("plugins", "doctor", "--json", plugins="a"))
+
+    (found,) = [plugin for plugin in told["plugins"] if plugin["name"] == "a"]
+    assert (found["problems"], found["notes"]) == ([], ["check 'extra': no fast parser; `pip install parser`"])
+    assert found["checks"] == [{"name": "extra", "summary": "looks at extra", "by": "hubbub_a.looks.extra"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("raises", ["check 'raises' (hubbub_a.looks.raises) raised LookupError: the disk is gone"]),
+        ("leaves", ["check 'leaves' (hubbub_a.looks.leaves) raised SystemExit: 3"]),
+        (
+            "wrong",
+            ["check 'wrong' (hubbub_a.looks.wrong) raised TypeError: it returned 'a string', which is no Problem"],
+        ),
+        (
+            "single",
+            ["check 'single' (hubbub_a.looks.single) raised TypeError: it returned 'a string', not a list of Problem"],
+        ),
+        (
+            "missing",
+            [
+                "check 'missing' cannot be imported: module 'hubbub_a.looks' has no attribute 'missing'; "
+                "`pip install --upgrade --force-reinstall hubbub-a` mends its installation"
+            ],
+        ),
+    ],
+)
+def test_a_broken_check_is_reported_and_the_others_run(name: str, told: list[str], site: Site) -> None:
+    checked(site, name, "tool")
+
+    done = site.hubbub("plugins", "doctor", "--json", plugins="a")
+
+    (found,) = [plugin for plugin in json.loads(done.stdout)["plugins"] if plugin["name"] == "a"]
+    assert (found["state"], found["problems"]) == ("loaded", [*told, "check 'tool': no uvx on PATH; `pip install uv`"])
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "crashes",
+            ["check 'crashes': one thing; mend it", "check 'crashes' (hubbub_a.looks.crashes) ended the process with "],
+        ),
+        ("waits", ["check 'waits' (hubbub_a.looks.waits) took longer than 4 seconds"]),
+    ],
+)
+def test_a_check_that_ends_or_holds_its_process_is_named(name: str, told: list[str], site: Site) -> None:
+    checked(site, "tool", name)
+    site.distribution("hubbub-good", plugin="good", modules={"thing": "Thing = 1"})
+
+    done = site.hubbub("plugins", "doctor", "--json", "--timeout", "4" if name == "waits" else "60", plugins="a,good")
+
+    problems = {plugin["name"]: plugin["problems"] for plugin in json.loads(done.stdout)["plugins"]}
+    first, *others = problems["a"]
+    assert first == "check 'tool': no uvx on PATH; `pip install uv`"
+    assert [other.startswith(start) for other, start in zip(others, told, strict=True)] == [True] * len(told)
+    assert problems["good"] == []
+
+
+def test_a_check_that_is_a_coroutine_function_is_said_to_be_none(site: Site) -> None:
+    checked(site, "later")
+
+    done = site.hubbub("plugins", "doctor", plugins="a")
+
+    assert "check 'later' (hubbub_a.looks.later) raised TypeError: it returned <coroutine object later" in done.stdout
+
+
+def test_list_runs_checks_only_when_it_is_told_to(site: Site) -> None:
+    checked(site, "tool")
+
+    plain, tried = (site.hubbub("plugins", "list", *more, plugins="a") for more in ([], ["--check"]))
+
+    assert "uvx" not in plain.stdout
+    assert "    check 'tool': no uvx on PATH; `pip install uv`\n" in tried.stdout
+    assert (plain.returncode, tried.returncode) == (0, 0)
+    told = in_json(site.hubbub("plugins", "list", "--check", "--json", plugins="a"))
+    assert [plugin["problems"] for plugin in told if plugin["name"] == "a"] == [
+        ["check 'tool': no uvx on PATH; `pip install uv`"]
+    ]
+
+
+def test_show_lists_checks_and_runs_none(site: Site) -> None:
+    checked(site, "raises")
+
+    shown = site.hubbub("plugins", "show", "a", plugins="a").stdout
+
+    assert "  check         raises: looks at raises\n" in shown
+    assert "LookupError" not in shown
+
+
 def test_doctor_reports_conflicts(site: Site) -> None:
     site.distribution("hubbub-a", plugin="a", modules={"thing": "Thing = 1"})
     site.distribution("hubbub-b", plugin="b", code=Path(site.folder / "hubbub_a" / "plugin.py").read_text())
@@ -327,6 +505,13 @@ def test_disable_and_enable_are_remembered(commands: Site) -> None:
     assert json.loads((commands.config / "plugins.json").read_text()) == {"disabled": ["a"]}
     assert commands.hubbub("plugins", "enable", "a").stdout == "plugin a is enabled\n"
     assert state() == ("discovered", None)
+
+
+@pytest.mark.parametrize("name", ["two-words", "two_words", "Two-Words", "hubbub-two-words", "hubbub_two_words"])
+def test_a_plugin_is_found_however_its_name_is_spelled(name: str, site: Site) -> None:
+    site.distribution("hubbub-two-words", plugin="two-words")
+
+    assert in_json(site.hubbub("plugins", "show", name, "--json", plugins="two-words"))["name"] == "two-words"
 
 
 def test_disabling_imports_nothing(site: Site) -> None:
@@ -370,6 +555,24 @@ def test_components_list_and_show(thing: Site) -> None:
     assert "thing  model  t       a thing" in thing.hubbub("components", "list", plugins="t").stdout
 
 
+def test_no_component_at_all_is_said(site: Site) -> None:
+    done = site.hubbub("components", "list", plugins="none")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "no plugin that is loaded declares a component; `hubbub plugins list` shows what is installed\n"
+    )
+
+
+def test_a_component_that_a_disabled_plugin_may_declare_is_answered_with_its_name(thing: Site) -> None:
+    thing.hubbub("plugins", "disable", "t")
+
+    done = thing.hubbub("components", "show", "thing_of_t")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("; `hubbub plugins enable` what declares it, if it is 't'\n")
+
+
 def test_components_schema_is_one_document(thing: Site) -> None:
     schema = in_json(thing.hubbub("components", "schema", "thing", plugins="t"))
 
@@ -410,6 +613,8 @@ def test_validate_accepts_what_fits_and_builds_nothing(
         (json.dumps(inner(inner=inner(port="x"))), "config.inner.config.port: Input should be a valid integer"),
         (json.dumps(inner(inner={"provider": "thin", "config": {}})), "config.inner.provider: component 'thin' is "),
         (json.dumps(inner(api_key=["sk-1"])), "config.api_key: Input should be a valid string"),
+        (json.dumps(inner(port=0)), "config.port: a port is above 0, got 0"),
+        (json.dumps(inner(port=81)), "config: port 81 belongs to somebody else\n"),
         ('{"provider": "thing"}', "config: Field required"),
         ("[1]", "a component is a mapping with `provider` and `config`, got [1]"),
         ("{", "line 1, column 2: "),

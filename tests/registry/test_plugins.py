@@ -70,6 +70,13 @@ WRONG_ITEM = """
     def hubbub_components():
         return ["a string"]
 """
+WRONG_CHECK = """
+    from hubbub_registry import Problem, hookimpl
+
+    @hookimpl
+    def hubbub_checks():
+        return [Problem(found="x", remedy="y")]
+"""
 NO_MODULE = """
     import sys
 
@@ -108,6 +115,10 @@ ALIASES_NO_TUPLE = """
         (WRONG_ARGUMENT, "registering hubbub_bad.plugin raised PluginValidationError"),
         (NO_LIST, "its hook hubbub_adapters raised TypeError: it returned {'a': 'dict'}, not a list"),
         (WRONG_ITEM, "its hook hubbub_components returned 'a string', which is no ComponentSpec"),
+        (
+            WRONG_CHECK,
+            "its hook hubbub_checks returned Problem(found='x', remedy='y', optional=False), which is no Check",
+        ),
         (NO_MODULE, "registering hubbub_bad.plugin raised TypeError: unhashable type"),
         (TWICE, "it declares the component name 'y' twice"),
         (ALIASES_NO_TUPLE, "component 'y': aliases should be a tuple of strings"),

@@ -48,14 +48,17 @@ if TYPE_CHECKING:
     from .errors import UnknownComponentError as UnknownComponentError
     from .errors import UnknownPluginError as UnknownPluginError
     from .specs import AdapterSpec as AdapterSpec
+    from .specs import CheckSpec as CheckSpec
     from .specs import CommandSpec as CommandSpec
     from .specs import ComponentSpec as ComponentSpec
+    from .specs import Problem as Problem
     from .specs import hookimpl as hookimpl
 
 __all__ = [
     "AdapterSpec",
     "AmbiguousAdapterError",
     "CapabilityError",
+    "CheckSpec",
     "CommandSpec",
     "Component",
     "ComponentBase",
@@ -73,6 +76,7 @@ __all__ = [
     "NoAdapterError",
     "NotReadyError",
     "PluginError",
+    "Problem",
     "Registry",
     "SettingsError",
     "UnboundReferenceError",
@@ -98,6 +102,7 @@ _LAZY = {
     "AdapterSpec": ".specs",  # imports pluggy
     "AmbiguousAdapterError": ".errors",
     "CapabilityError": ".errors",
+    "CheckSpec": ".specs",
     "CommandSpec": ".specs",
     "ComponentConflictError": ".errors",
     "ComponentModel": "._component_model",  # imports pydantic
@@ -108,6 +113,7 @@ _LAZY = {
     "NoAdapterError": ".errors",
     "NotReadyError": ".errors",
     "PluginError": ".errors",
+    "Problem": ".specs",
     "Registry": "._registry",
     "SettingsError": ".errors",
     "UnboundReferenceError": ".errors",

@@ -59,13 +59,17 @@ def _list(arguments: argparse.Namespace, known: Registry) -> int:
     if arguments.json:
         print_json([_as_json(known, entry) for entry in entries])
         return 0
+    if not entries:
+        print("no plugin that is loaded declares a component; `hubbub plugins list` shows what is installed")
+        return 0
     claimed = known.conflicts()
-    rows, notes = [("NAME", "KIND", "PLUGIN", "SUMMARY")], [""]
+    rows = [("NAME", "KIND", "PLUGIN", "SUMMARY")]
+    notes: list[list[str]] = [[]]
     for entry in entries:
         spec = entry.spec
         rows.append((spec.name, spec.kind, entry.plugin, spec.summary))
         others = [other.plugin for other in claimed.get(spec.name, []) if other.plugin != entry.plugin]
-        notes.append(f"its name is claimed by plugin {' and '.join(others)} too" if others else "")
+        notes.append([f"its name is claimed by plugin {' and '.join(others)} too"] if others else [])
     print_columns(rows, notes)
     return 0
 

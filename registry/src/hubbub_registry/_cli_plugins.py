@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from math import inf
 from typing import TYPE_CHECKING
 
 from . import _settings
 from ._distributions import PluginRecord
-from ._output import print_columns, print_json
+from ._output import counted, print_columns, print_json
 from ._registry import registry
 from .cli import CommandError, Run
 
@@ -56,9 +59,20 @@ def _common(parser: argparse.ArgumentParser, run: Run) -> None:
 
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for each plugin that is tried (%(default)g)"
+        "--timeout",
+        type=_seconds,
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help="for each plugin that is tried (%(default)g)",
     )
     parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < (seconds := float(text)) < inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -68,25 +82,30 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     records = registry().discovered()
+    lines = [[note] if (note := _note(record)) else [] for record in records]
+    told: list[dict[str, object]] = [asdict(record) for record in records]
     if arguments.check:
         from ._probe import probe
 
-        records = [found.record for found in probe(records, deep=False, timeout=arguments.timeout)]
+        tried = list(probe(records, checks=True, timeout=arguments.timeout))
+        records = [found.record for found in tried]
+        lines = [_lines(found) for found in tried]
+        told = [{**asdict(found.record), "problems": found.problems, "notes": found.notes} for found in tried]
     if arguments.json:
-        print_json([asdict(record) for record in records])
+        print_json(told)
     elif not records:
         print("no plugin is installed; `pip install hubbub-core` adds the first")
     else:
-        _print_records(records)
+        rows = [("NAME", "STATE", "VERSION", "DISTRIBUTION", "SUMMARY")]
+        rows += [(r.name, r.state, r.version, r.distribution, r.summary) for r in records]
+        print_columns(rows, [[], *lines])
     return 0
 
 
-def _print_records(records: Iterable[PluginRecord]) -> None:
-    rows, notes = [("NAME", "STATE", "VERSION", "DISTRIBUTION", "SUMMARY")], [""]
-    for record in records:
-        rows.append((record.name, record.state, record.version, record.distribution, record.summary))
-        notes.append(_note(record))
-    print_columns(rows, notes)
+def _lines(found: Probe) -> list[str]:
+    """What is to be said below a plugin's own line."""
+    wrong = [_note(found.record), *found.problems]
+    return [*filter(None, wrong), *(f"note: {note}" for note in found.notes)]
 
 
 def _note(record: PluginRecord) -> str:
@@ -96,7 +115,7 @@ def _note(record: PluginRecord) -> str:
 def _show(arguments: argparse.Namespace) -> int:
     from ._probe import probe
 
-    (found,) = probe([registry().record(arguments.name)], deep=False, timeout=arguments.timeout)
+    (found,) = probe([registry().record(arguments.name)], timeout=arguments.timeout)
     requires = registry().installed.requires(found.record.distribution)
     if arguments.json:
         print_json({**_as_json(found), "requires": requires})
@@ -116,6 +135,8 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"  adapter       {' | '.join(sources)} -> {spec['to']}")
     for spec in found.commands:
         print(f"  command       hubbub {spec['name']}: {spec['summary']}")
+    for spec in found.checks:
+        print(f"  check         {spec['name']}: {spec['summary']}")
     return 0
 
 
@@ -125,6 +146,7 @@ def _as_json(found: Probe) -> dict[str, object]:
         "components": found.components,
         "adapters": found.adapters,
         "commands": found.commands,
+        "checks": found.checks,
         "problems": found.problems,
         "notes": found.notes,
     }
@@ -133,32 +155,36 @@ def _as_json(found: Probe) -> dict[str, object]:
 def _doctor(arguments: argparse.Namespace) -> int:
     from ._probe import probe
 
-    tried = list(probe(registry().discovered(), deep=True, timeout=arguments.timeout))
+    tried: list[Probe] = []
+    for found in probe(registry().discovered(), imports=True, checks=True, timeout=arguments.timeout):
+        tried.append(found)
+        if not arguments.json:
+            # At once: importing a framework takes seconds, and there may be many.
+            _print_diagnosis(found)
     conflicts = _conflicts(tried)
     broken = [found for found in tried if found.record.state in ("failed", "incompatible") or found.problems]
     if arguments.json:
         print_json({"plugins": [_as_json(found) for found in tried], "conflicts": conflicts})
     else:
-        for found in tried:
-            _print_diagnosis(found)
         for conflict in conflicts:
             print(conflict)
-        print(f"{len(tried)} plugins, {len(broken)} with problems, {len(conflicts)} conflicts")
+        found_there = f"{len(broken)} with problems, {counted(len(conflicts), 'conflict')}"
+        print(f"{counted(len(tried), 'plugin')}, {found_there}")
     return 1 if broken or conflicts else 0
 
 
 def _print_diagnosis(found: Probe) -> None:
     record = found.record
     declared = ", ".join(
-        f"{len(specs)} {what}" for what, specs in (("components", found.components), ("adapters", found.adapters))
+        counted(len(specs), what)
+        for what, specs in (("component", found.components), ("adapter", found.adapters), ("check", found.checks))
+        if specs or what != "check"
     )
     detail = f": {declared}" if record.state == "loaded" else ""
     print(f"{record.name} {record.state} ({record.distribution} {record.version}){detail}")
-    for line in (_note(record), *found.problems):
-        if line:
-            print(f"    {line}")
-    for note in found.notes:
-        print(f"    note: {note}")
+    for line in _lines(found):
+        print(f"    {line}")
+    sys.stdout.flush()
 
 
 def _conflicts(tried: Iterable[Probe]) -> list[str]:

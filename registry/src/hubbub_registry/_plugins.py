@@ -16,11 +16,11 @@ import pluggy
 from . import specs
 from ._distributions import GROUP, PluginRecord
 from .errors import PluginError
-from .specs import PROJECT_NAME, AdapterSpec, CommandSpec, ComponentSpec
+from .specs import PROJECT_NAME, AdapterSpec, CheckSpec, CommandSpec, ComponentSpec
 
-_HOOKS = ("hubbub_components", "hubbub_adapters", "hubbub_commands")
+_HOOKS = ("hubbub_components", "hubbub_adapters", "hubbub_commands", "hubbub_checks")
 
-Declared = TypeVar("Declared", ComponentSpec, AdapterSpec, CommandSpec)
+Declared = TypeVar("Declared", ComponentSpec, AdapterSpec, CommandSpec, CheckSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class LoadedPlugin:
     components: tuple[ComponentSpec, ...] = ()
     adapters: tuple[AdapterSpec, ...] = ()
     commands: tuple[CommandSpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
     traceback: str | None = None
     """Of what made it fail."""
 
@@ -83,10 +84,11 @@ class PluginLoader:
             components = _typed(results["hubbub_components"], ComponentSpec, "hubbub_components")
             adapters = _typed(results["hubbub_adapters"], AdapterSpec, "hubbub_adapters")
             commands = _typed(results["hubbub_commands"], CommandSpec, "hubbub_commands")
+            checks = _typed(results["hubbub_checks"], CheckSpec, "hubbub_checks")
             _check_components(components)
         except (TypeError, ValueError) as error:
             return _failed(record, str(error))
-        return LoadedPlugin(record.with_state("loaded"), components, adapters, commands)
+        return LoadedPlugin(record.with_state("loaded"), components, adapters, commands, checks)
 
 
 def own_plugin(loader: PluginLoader, plugin: object, name: str) -> LoadedPlugin:

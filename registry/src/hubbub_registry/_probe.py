@@ -9,13 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._distributions import PluginRecord
+
+if TYPE_CHECKING:
+    from .specs import Problem
 
 TIMEOUT = 60.0
 """Seconds that one plugin gets. A framework's first import, with cold caches, takes up to twenty of them."""
@@ -35,18 +38,22 @@ class Probe:
     components: list[dict[str, Any]] = field(default_factory=list)
     adapters: list[dict[str, Any]] = field(default_factory=list)
     commands: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """Declared names that cannot be imported."""
+    """Declared names that cannot be imported, and what the plugin's checks found."""
     notes: list[str] = field(default_factory=list)
-    """The same, where the declaration says that something has to be there first."""
+    """The same, where only some uses need it."""
 
 
-def probe(records: Iterable[PluginRecord], *, deep: bool, timeout: float = TIMEOUT) -> Iterator[Probe]:
+def probe(
+    records: Iterable[PluginRecord], *, imports: bool = False, checks: bool = False, timeout: float = TIMEOUT
+) -> Iterator[Probe]:
     """Try plugins, some at a time, and yield what was found, in order.
 
     Args:
         records: The plugins; those that are not `discovered` are yielded as they are.
-        deep: Also import everything that a plugin declares.
+        imports: Also import everything that a plugin declares.
+        checks: Also run the checks that a plugin declares.
         timeout: Seconds for each plugin; after that its process and what it started are ended.
     """
     waiting = list(records)
@@ -54,7 +61,7 @@ def probe(records: Iterable[PluginRecord], *, deep: bool, timeout: float = TIMEO
     for start in range(0, len(waiting), size):
         with ExitStack() as stack:
             batch = [
-                (record, stack.enter_context(_Trial(record, deep)) if record.state == "discovered" else None)
+                (record, stack.enter_context(_Trial(record, imports, checks)) if record.state == "discovered" else None)
                 for record in waiting[start : start + size]
             ]
             for record, trial in batch:
@@ -64,15 +71,15 @@ def probe(records: Iterable[PluginRecord], *, deep: bool, timeout: float = TIMEO
 class _Trial:
     """One child process. Leaving the block ends it and whatever it started in its process group."""
 
-    def __init__(self, record: PluginRecord, deep: bool) -> None:
+    def __init__(self, record: PluginRecord, imports: bool, checks: bool) -> None:
         self._record = record
-        self._deep = deep
+        self._parts = {"imports": imports, "checks": checks}
 
     def __enter__(self) -> _Trial:
         self._folder = tempfile.TemporaryDirectory(prefix="hubbub-probe-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         self._results, self._errors = folder / "results.jsonl", folder / "stderr.txt"
-        order = {"path": sys.path, "record": asdict(self._record), "deep": self._deep, "results": str(self._results)}
+        order = {"path": sys.path, "record": asdict(self._record), **self._parts, "results": str(self._results)}
         # Files and not pipes: a process that the plugin leaves behind would keep a pipe open.
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -117,25 +124,27 @@ class _Trial:
         found = Probe(PluginRecord(**events[0]["record"]), *(events[0][key] for key in _DECLARED))
         trying: str | None = None
         for event in events[1:]:
-            trying = event.get("trying")
+            trying = None if "done" in event else event.get("trying", trying)
             if "problem" in event:
                 (found.notes if event["optional"] else found.problems).append(event["problem"])
         if trying is not None:
-            found.problems.append(f"importing {trying} {ended}")
+            found.problems.append(f"{trying} {ended}")
         return found
 
 
-_DECLARED = ("components", "adapters", "commands")
+_Tell = Callable[[dict[str, Any]], None]
+"""Writes one line of what happens."""
+
+_DECLARED = ("components", "adapters", "commands", "checks")
 
 
 def child(order: dict[str, Any]) -> None:
     """Load one plugin and write what happens, a line at a time, so that what came before a crash is known."""
-    from ._dotted import import_dotted
     from ._plugins import PluginLoader
-    from .errors import ComponentUnavailableError
 
     loaded = PluginLoader().load(PluginRecord(**order["record"]))
     declared: dict[str, list[Any]] = {key: [asdict(spec) for spec in getattr(loaded, key)] for key in _DECLARED}
+    distribution = loaded.record.distribution
     with open(order["results"], "w", encoding="utf-8") as file:
 
         def tell(event: dict[str, Any]) -> None:
@@ -143,17 +152,57 @@ def child(order: dict[str, Any]) -> None:
             file.flush()
 
         tell({"record": asdict(loaded.record), **declared})
-        if not order["deep"]:
-            return
-        for name, what, needs in _declared_names(declared):
-            tell({"trying": name})
-            try:
-                import_dotted(name, what, needs, loaded.record.distribution)
-            except ComponentUnavailableError as error:
-                tell({"problem": str(error), "optional": bool(needs)})
-            except (Exception, SystemExit) as error:
-                tell({"problem": f"{what}: importing {name} raised {type(error).__name__}: {error}", "optional": False})
+        if order["imports"]:
+            _import_declared(declared, distribution, tell)
+        if order["checks"]:  # after the imports: a check may look around for long, and then be ended
+            _run_checks(declared["checks"], distribution, tell)
         tell({"done": True})
+
+
+def _import_declared(declared: dict[str, list[Any]], distribution: str, tell: _Tell) -> None:
+    from ._dotted import import_dotted
+    from .errors import ComponentUnavailableError
+
+    for name, what, needs in _declared_names(declared):
+        tell({"trying": f"importing {name}"})
+        try:
+            import_dotted(name, what, needs, distribution)
+        except ComponentUnavailableError as error:
+            tell(_problem(str(error), bool(needs)))
+        except (Exception, SystemExit) as error:
+            tell(_problem(f"{what}: importing {name} raised {type(error).__name__}: {error}"))
+
+
+def _run_checks(checks: list[dict[str, Any]], distribution: str, tell: _Tell) -> None:
+    from ._dotted import import_dotted
+    from .errors import ComponentUnavailableError
+
+    for spec in checks:
+        what = f"check {spec['name']!r}"
+        tell({"trying": f"{what} ({spec['by']})"})
+        try:
+            for problem in _found(import_dotted(spec["by"], what, distribution=distribution)):
+                tell(_problem(f"{what}: {problem.found}; {problem.remedy}", problem.optional))
+        except ComponentUnavailableError as error:
+            tell(_problem(str(error)))
+        except (Exception, SystemExit) as error:
+            tell(_problem(f"{what} ({spec['by']}) raised {type(error).__name__}: {error}"))
+
+
+def _problem(text: str, optional: bool = False) -> dict[str, Any]:
+    return {"problem": " ".join(text.split()), "optional": optional}
+
+
+def _found(check: Any) -> Iterator[Problem]:
+    from .specs import Problem
+
+    found = check()
+    if not isinstance(found, Iterable) or isinstance(found, str):
+        raise TypeError(f"it returned {found!r:.80}, not a list of Problem")
+    for problem in found:
+        if not isinstance(problem, Problem):
+            raise TypeError(f"it returned {problem!r:.80}, which is no Problem")
+        yield problem
 
 
 def _declared_names(declared: dict[str, list[Any]]) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import _settings
 from ._component import defined_component, defined_providers
-from ._distributions import Installed, PluginRecord
+from ._distributions import Installed, PluginRecord, normalized
 from ._names import distribution_of, hubbub_name, install_hint
 from .errors import ComponentConflictError, PluginError, UnknownComponentError, UnknownPluginError
 
@@ -60,11 +61,12 @@ class Registry:
             UnknownPluginError: There is none.
         """
         records = self.discovered()
+        spelled = normalized(name)
         for record in records:
-            if name in (record.name, record.distribution):
+            if spelled in (normalized(record.name), normalized(record.distribution)):
                 return record
         names = [record.name for record in records]
-        wanted = name.removeprefix("hubbub-")
+        wanted = spelled.removeprefix("hubbub-")
         near = get_close_matches(wanted, names, n=3)
         install = install_hint(f"hubbub_{wanted}") if not near and wanted.replace("-", "_").isidentifier() else None
         raise UnknownPluginError(name, near=near, install=install)
@@ -243,7 +245,14 @@ class Registry:
                     name,
                     note=f" is of plugin {record.name}, which is {record.state}: {record.problem}; {record.remedy}",
                 )
-        return UnknownComponentError(name, near=near, install=install_hint(name))
+        install = install_hint(name)
+        disabled = [loaded.record.name for loaded in self.plugins() if _was_disabled(loaded.record)]
+        return UnknownComponentError(name, near=near, install=install, disabled=disabled)
+
+
+def _was_disabled(record: PluginRecord) -> bool:
+    """Tell whether the user disabled a plugin, for good and not for one call."""
+    return record.state == "disabled" and _settings.chosen_plugins() is None
 
 
 _registry: Registry | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _HIDDEN = "**********"
+
+# What pydantic puts before the message of a validator that a schema brings, by the error's type.
+_OWN_CHECKS: Final = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 
 
 def validation_problems(error: ValidationError, at: Path = ("config",), data: object = None) -> list[tuple[str, str]]:
@@ -33,7 +36,7 @@ def validation_problems(error: ValidationError, at: Path = ("config",), data: ob
     found: dict[str, str] = {}
     for details in error.errors(include_url=False, include_context=False):
         path = dotted((*at, *_location(details, data)))
-        message = details["msg"]
+        message = details["msg"].removeprefix(_OWN_CHECKS.get(details["type"], ""))
         if message not in texts.setdefault(path, []):
             texts[path].append(message)
         found.setdefault(path, _got(details))
@@ -143,6 +146,8 @@ def _got(details: ErrorDetails) -> str:
     # A missing field's input is its parent; that of a superfluous one may be a misspelt secret.
     if details["type"] in ("missing", "extra_forbidden") or value == _HIDDEN:
         return ""
+    if details["type"] in _OWN_CHECKS and isinstance(value, Mapping | list | tuple | set):
+        return ""  # a schema's own check of several values says which of them is wrong
     if isinstance(value, Mapping):
         return ", got a mapping"
     if isinstance(value, list | tuple | set):

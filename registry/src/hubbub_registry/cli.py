@@ -25,6 +25,18 @@ _OWN = {
     ),
 }
 
+_ELSEWHERE = {
+    "help": "--help",
+    "version": "--version",
+    "list": "plugins list",
+    "doctor": "plugins doctor",
+    "enable": "plugins enable NAME",
+    "disable": "plugins disable NAME",
+    "show": "components show NAME",
+    "validate": "components validate FILE",
+}
+"""What people type, and where it is."""
+
 _EXAMPLES = """\
 examples:
   hubbub plugins list              what is installed, and in which state
@@ -129,9 +141,15 @@ def _plugin_command(known: Registry, name: str) -> tuple[str, CommandSpec]:
 
     names = sorted({*_OWN, *(spec.name for _, spec in known.commands())})
     near = get_close_matches(name, names, n=1)
+    if name in _ELSEWHERE:
+        near = [_ELSEWHERE[name]]
     meant = f"did you mean `hubbub {near[0]}`?" if near else f"there are {', '.join(names)}"
     if distribution := commanding_distribution(name):
-        meant = f"{distribution} adds it: `pip install {distribution}`, or see `hubbub plugins list` when it is there"
+        meant = f"{distribution} adds it: `pip install {distribution}`"
+        for record in known.discovered():
+            if record.distribution == distribution:
+                why = f", which is {record.state}: {record.problem}; {record.remedy}" if record.problem else ""
+                meant = f"plugin {record.name} adds it{why or '; `hubbub plugins doctor` says what is wrong there'}"
     raise CommandError(f"there is no command {name!r}; {meant}")
 
 

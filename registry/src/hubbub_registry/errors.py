@@ -42,7 +42,13 @@ class UnknownComponentError(HubbubError, ValueError):
     """No installed plugin declared this component, and the running program defined none of this name."""
 
     def __init__(
-        self, provider: str, *, near: Sequence[str] = (), install: str | None = None, note: str | None = None
+        self,
+        provider: str,
+        *,
+        near: Sequence[str] = (),
+        install: str | None = None,
+        note: str | None = None,
+        disabled: Sequence[str] = (),
     ) -> None:
         self.provider = provider
         self.near = tuple(near)
@@ -57,6 +63,9 @@ class UnknownComponentError(HubbubError, ValueError):
             remedies.append(f"did you mean {_either(near)}?")
         if install:
             remedies.append(f"`{install}` installs what declares it")
+        if disabled:
+            # What they declare is not known: a disabled plugin is never imported.
+            remedies.append(f"`hubbub plugins enable` what declares it, if it is {_either(disabled)}")
         if not remedies:
             remedies.append("`hubbub components list` shows what there is")
         super().__init__(f"component {provider!r}{note}; {', or '.join(remedies)}")

@@ -1,4 +1,4 @@
-"""What a plugin declares: components, adapters, commands, and the hooks that hand them over.
+"""What a plugin declares: components, adapters, commands, checks, and the hooks that hand them over.
 
 A declaration is data. Every reference to code is a dotted name in a string, so that importing a plugin's `plugin.py`
 costs nothing and no framework is loaded before one of its components is built.
@@ -83,6 +83,38 @@ class CommandSpec:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """Something that has to hold on this machine for a plugin to work.
+
+    Args:
+        name: What it is called in reports: `"nltk_data"`.
+        summary: One line on what it looks at.
+        by: Dotted name of a function without parameters that looks and returns the `Problem`s, none where all is well.
+            Called only by `hubbub plugins doctor` and `hubbub plugins list --check`, in a process of the plugin's own.
+            It changes nothing and opens no connection.
+    """
+
+    name: str
+    summary: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What a check found.
+
+    Args:
+        found: What is wrong, and where: the file, the program, the versions.
+        remedy: What to do about it, a command in backticks where there is one.
+        optional: Only some uses of the plugin need it, so it is told as a note and leaves the plugin whole.
+    """
+
+    found: str
+    remedy: str
+    optional: bool = False
+
+
 @hookspec
 def hubbub_components() -> Sequence[ComponentSpec]:  # type: ignore[empty-body] # a hook specification has no body
     """Return the components that this plugin offers."""
@@ -96,3 +128,8 @@ def hubbub_adapters() -> Sequence[AdapterSpec]:  # type: ignore[empty-body] # a 
 @hookspec
 def hubbub_commands() -> Sequence[CommandSpec]:  # type: ignore[empty-body] # a hook specification has no body
     """Return the subcommands that this plugin adds to `hubbub`."""
+
+
+@hookspec
+def hubbub_checks() -> Sequence[CheckSpec]:  # type: ignore[empty-body] # a hook specification has no body
+    """Return what has to hold on this machine for this plugin to work."""

@@ -6,13 +6,13 @@ import asyncio
 import json
 
 import pytest
-from llama_index.core.chat_engine import ContextChatEngine, SimpleChatEngine
+from llama_index.core.chat_engine import ContextChatEngine, SimpleChatEngine, types
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.schema import TextNode
 from llama_index.retrievers.bm25 import BM25Retriever
 
 from hubbub_core.exchange import AgentChunk
-from hubbub_core.models import AssistantMessage, UserMessage
+from hubbub_core.models import AssistantMessage, CreateResult, RequestUsage, UserMessage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 from hubbub_llama_index import HubLLM, from_chat_engine
 from hubbub_registry import adapt
@@ -104,3 +104,27 @@ async def test_a_failing_model_fails_the_run_and_leaves_the_conversation() -> No
 
     assert await agent.save_state() == before
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.skipif(
+    not hasattr(types, "_set_message_content"), reason="chat engines of this llama-index-core take no reasoning"
+)
+async def test_the_models_reasoning_and_tokens_are_in_the_result() -> None:
+    reply = CreateResult(
+        finish_reason="length", content="Five", thought="Two and three.", usage=RequestUsage(3, 2), cached=False
+    )
+    client = ReplayChatCompletionClient([reply])
+
+    result = await from_chat_engine(engine(client)).run("2+3?")
+
+    assert result.messages == [AssistantMessage(content="Five", thought="Two and three.", source="chat_engine")]
+    assert (result.usage, result.finish_reason) == (client.total_usage(), "length")
+
+
+async def test_an_error_names_the_agent() -> None:
+    with pytest.raises(ValueError, match=r".+") as caught:
+        await from_chat_engine(engine(ReplayChatCompletionClient([])), name="greeter").run("hello")
+
+    assert caught.value.__notes__ == [
+        "in the chat engine SimpleChatEngine of LlamaIndex, which is 'greeter' in the hub"
+    ]

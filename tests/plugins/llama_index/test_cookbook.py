@@ -223,3 +223,16 @@ def test_what_does_not_fit_is_refused_at_once() -> None:
         asyncio.run(make(engine, ChatMemoryBuffer.from_defaults()))
     with pytest.raises(TypeError, match=r"expected a workflow agent, .* not a str"):
         asyncio.run(make("agent", None))
+
+
+async def test_an_error_of_a_chat_engine_names_the_agent() -> None:
+    memory = ChatMemoryBuffer.from_defaults(token_limit=5000)
+    runtime = await started(SimpleChatEngine.from_defaults(llm=HubLLM(model_client=replay()), memory=memory))
+
+    with pytest.raises(ValueError, match=r".+") as caught:
+        await runtime.send_message(Message(content="Hello?"), ID)
+
+    await runtime.stop_when_idle()
+    assert caught.value.__notes__ == [
+        "in the chat engine SimpleChatEngine of LlamaIndex, which is 'chat_agent' in the hub"
+    ]

@@ -290,6 +290,24 @@ def test_structured_prediction_runs_on_the_hubs_model() -> None:
     model.close()
 
 
+async def test_structured_prediction_streams_the_whole_answer() -> None:
+    class Sum(BaseModel):
+        """The sum."""
+
+        total: int
+
+    call = CreateResult(
+        finish_reason="function_calls",
+        content=[FunctionCall(id="1", name="Sum", arguments='{"total": 3}')],
+        usage=RequestUsage(3, 4),
+        cached=False,
+    )
+
+    stream = await llm(call).astream_structured_predict(Sum, PromptTemplate("Add {x}"), x="1 and 2")
+
+    assert [answer async for answer in stream][-1] == Sum(total=3)
+
+
 async def test_a_synchronous_call_from_its_own_thread_is_refused_instead_of_waiting_for_ever() -> None:
     class Nested(ReplayChatCompletionClient):
         async def create(self, *args: Any, **kwargs: Any) -> CreateResult:

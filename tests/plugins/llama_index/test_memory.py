@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from llama_index.retrievers.bm25 import BM25Retriever
@@ -18,7 +19,7 @@ from hubbub_core.model_context import UnboundedChatCompletionContext
 from hubbub_core.models import SystemMessage, UserMessage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 from hubbub_llama_index import RetrieverMemory
-from hubbub_registry import adapt, allow
+from hubbub_registry import NotReadyError, adapt, allow
 
 BIRDS = {"gulls": "Gulls nest on cliffs.", "puffins": "Puffins dig burrows.", "terns": "Terns cross oceans."}
 
@@ -103,28 +104,64 @@ async def test_cancelling_a_query_ends_the_retrievers_search() -> None:
     assert waiting.ended.is_set()
 
 
+def index() -> VectorStoreIndex:
+    nodes = [TextNode(id_=name, text=text) for name, text in BIRDS.items()]
+    return VectorStoreIndex(nodes, embed_model=MockEmbedding(embed_dim=2))
+
+
+async def test_an_index_takes_new_contents_and_forgets_them() -> None:
+    """What was in the index before is not the memory's own: clearing leaves it."""
+    memory: Memory = adapt(index(), to="memory", similarity_top_k=10)
+
+    await memory.add(MemoryContent(content="# Auks", mime_type="text/markdown", metadata={"page": 4}))
+    found = {str(entry.content): entry for entry in (await memory.query("auks")).results}
+    await memory.clear()
+    left = {str(entry.content) for entry in (await memory.query("auks")).results}
+
+    assert set(found) == {*BIRDS.values(), "# Auks"}
+    assert (found["# Auks"].mime_type, (found["# Auks"].metadata or {})["page"]) == ("text/markdown", 4)
+    assert left == set(BIRDS.values())
+
+
+async def test_clearing_forgets_nothing_that_was_not_added() -> None:
+    memory = RetrieverMemory(retriever())
+
+    await memory.clear()
+
+    assert [entry.content for entry in (await memory.query("puffins")).results] == ["Puffins dig burrows."]
+
+
+def test_an_index_is_no_agent_and_says_what_is() -> None:
+    with pytest.raises(NotReadyError, match=r"a VectorStoreIndex does not answer by itself; call \.as_retriever\(\)"):
+        adapt(index())
+
+
 async def test_what_a_retriever_cannot_do_is_said() -> None:
     memory = RetrieverMemory(retriever())
     content = MemoryContent(content="x", mime_type="text/plain")
 
-    with pytest.raises(TypeError, match="BM25Retriever takes no documents; insert them into its index"):
+    with pytest.raises(TypeError, match="BM25Retriever takes no documents; make the memory of its index"):
         await memory.add(content)
-    with pytest.raises(TypeError, match="BM25Retriever cannot be cleared"):
-        await memory.clear()
     with pytest.raises(TypeError, match="takes no option 'k' with a query"):
         await memory.query("x", k=3)
     with pytest.raises(TypeError, match="a retriever takes text, not bytes"):
         await memory.query(MemoryContent(content=b"x", mime_type="text/plain"))
-    with pytest.raises(TypeError, match=r"expected a retriever of llama_index\.core, not a str"):
+    with pytest.raises(TypeError, match=r"expected a retriever or an index of llama_index\.core, not a str"):
         RetrieverMemory("x")  # type: ignore[arg-type] # what the error is for
+    with pytest.raises(TypeError, match="BM25Retriever is made already and takes no option 'similarity_top_k'"):
+        RetrieverMemory(retriever(), similarity_top_k=3)
+    with pytest.raises(TypeError, match="a retriever takes text, not bytes"):
+        await RetrieverMemory(index()).add(MemoryContent(content=b"x", mime_type="text/plain"))
 
 
 async def test_a_retriever_is_loaded_from_a_file_and_dumped(tmp_path: Path) -> None:
     file = tmp_path / "birds.py"
     file.write_text(
+        "from llama_index.core import MockEmbedding, VectorStoreIndex\n"
         "from llama_index.core.schema import TextNode\n"
         "from llama_index.retrievers.bm25 import BM25Retriever\n\n"
         "found = BM25Retriever.from_defaults(nodes=[TextNode(text='Auks dive.')], similarity_top_k=1)\n"
+        "index = VectorStoreIndex([], embed_model=MockEmbedding(embed_dim=2))\n"
     )
     model = {"provider": "llama_index_retriever_memory", "config": {"retriever": f"{file}:found"}}
 
@@ -133,5 +170,9 @@ async def test_a_retriever_is_loaded_from_a_file_and_dumped(tmp_path: Path) -> N
 
     assert [entry.content for entry in (await memory.query("auks")).results] == ["Auks dive."]
     assert memory.dump_component().config == {"retriever": f"{file}:found"}
+    with allow("code"):
+        growing = Memory.load_component({**model, "config": {"retriever": f"{file}:index"}})
+    await growing.add(MemoryContent(content="Auks swim.", mime_type="text/plain"))
+    assert [entry.content for entry in (await growing.query("auks")).results] == ["Auks swim."]
     with pytest.raises(NotImplementedError, match="BM25Retriever was passed as an object"):
         RetrieverMemory(retriever()).dump_component()

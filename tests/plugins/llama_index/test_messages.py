@@ -29,7 +29,8 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
-from hubbub_llama_index._messages import from_chat_messages, to_chat_messages, with_sources
+from hubbub_core.passages import with_sources
+from hubbub_llama_index._messages import from_chat_messages, to_chat_messages
 
 NAMES = st.text(alphabet="abcdefghij_", min_size=1, max_size=8)
 PICTURE = Image(PILImage.new("RGB", (2, 2), "red"))

@@ -14,7 +14,7 @@ from hubbub_llama_index import plugin
 def test_importing_the_plugin_loads_neither_the_framework_nor_pydantic() -> None:
     code = (
         "import sys, json, hubbub_llama_index, hubbub_llama_index.plugin as p;"
-        "p.hubbub_components(); p.hubbub_adapters();"
+        "p.hubbub_components(); p.hubbub_adapters(); p.hubbub_checks();"
         "print(json.dumps([m for m in ('llama_index', 'workflows', 'pydantic', 'bm25s', 'hubbub_core')"
         " if m in sys.modules]))"
     )
@@ -42,6 +42,9 @@ def test_every_declared_function_and_component_is_there() -> None:
     for adapter in plugin.hubbub_adapters():
         module, _, function = adapter.by.rpartition(".")
         assert callable(getattr(import_module(module), function))
+    for check in plugin.hubbub_checks():
+        module, _, function = check.by.rpartition(".")
+        assert callable(getattr(import_module(module), function))
     for component in plugin.hubbub_components():
         module, _, name = component.provider.rpartition(".")
         assert getattr(import_module(module), name).component_provider_override == component.provider
@@ -49,6 +52,7 @@ def test_every_declared_function_and_component_is_there() -> None:
 
 def test_adapter_sources_name_classes_in_the_mro_of_todays_framework() -> None:
     import llama_index.core.agent.workflow as agents
+    from llama_index.core import VectorStoreIndex
     from llama_index.core.base.base_query_engine import BaseQueryEngine
     from llama_index.core.base.base_retriever import BaseRetriever
     from llama_index.core.chat_engine.types import BaseChatEngine
@@ -60,6 +64,7 @@ def test_adapter_sources_name_classes_in_the_mro_of_todays_framework() -> None:
     from hubbub_core.tools import BaseTool
 
     classes: list[type] = [
+        VectorStoreIndex,
         BaseRetriever,
         BaseQueryEngine,
         BaseChatEngine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from llama_index.retrievers.bm25 import BM25Retriever
 
-from hubbub_core import AgentId, CancellationToken, SingleThreadedAgentRuntime
+from hubbub_core import AdaptedAgent, AgentId, CancellationToken, Image, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask
+from hubbub_core.models import AssistantMessage, CreateResult, RequestUsage, UserMessage
 from hubbub_core.models.replay import ReplayChatCompletionClient
 from hubbub_llama_index import HubLLM, from_query_engine, from_retriever
 from hubbub_registry import adapt
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 STORKS = TextNode(id_="n1", text="Storks nest on chimneys.", metadata={"file_name": "birds.md", "page": 3})
 TRAINS = TextNode(id_="n2", text="Trains run on rails.", metadata={"title": "Rail", "url": "https://example.org/rail"})
 
@@ -163,3 +166,38 @@ async def test_an_error_of_the_engine_arrives_as_itself() -> None:
 async def test_a_question_without_text_is_refused() -> None:
     with pytest.raises(ValueError, match="agent 'query_engine' answers questions, but the task has no text"):
         await from_query_engine(query_engine("x")).run("")
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
+async def test_an_error_of_the_model_arrives_as_itself_and_names_the_agent(streaming: bool) -> None:
+    """LlamaIndex's synthesizers pass over a ValueError and answer `Empty Response`."""
+    with pytest.raises(ValueError, match="No more mock responses available") as caught:
+        await from_query_engine(query_engine(streaming=streaming), name="library").run("Where do trains run?")
+
+    assert caught.value.__notes__ == [
+        "in the query engine RetrieverQueryEngine of LlamaIndex, which is 'library' in the hub"
+    ]
+
+
+async def test_the_models_tokens_reasoning_and_finish_reason_are_in_the_result() -> None:
+    reply = CreateResult(
+        finish_reason="length", content="On chimneys", thought="Storks.", usage=RequestUsage(3, 2), cached=False
+    )
+    client = ReplayChatCompletionClient([reply])
+    engine = RetrieverQueryEngine(
+        BM25Retriever(nodes=[STORKS, TRAINS], similarity_top_k=1),
+        get_response_synthesizer(llm=HubLLM(model_client=client)),
+    )
+
+    result = await from_query_engine(engine).run("Where do storks nest?")
+
+    assert result.messages == [AssistantMessage(content="On chimneys", thought="Storks.", source="query_engine")]
+    assert (result.usage, result.finish_reason) == (client.total_usage(), "length")
+
+
+@pytest.mark.parametrize("make", [lambda: from_retriever(OneThread()), lambda: from_query_engine(query_engine("x"))])
+async def test_a_question_with_an_image_is_refused(make: Callable[[], AdaptedAgent]) -> None:
+    image = Image.from_base64(PIXEL)
+
+    with pytest.raises(ValueError, match=r"agent '.*' answers questions in text, not an image"):
+        await make().run(UserMessage(content=["What is that?", image], source="user"))

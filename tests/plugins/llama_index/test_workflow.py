@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
-from llama_index.core.workflow import (
-    Context,
-    Event,
-    HumanResponseEvent,
-    InputRequiredEvent,
-    StartEvent,
-    StopEvent,
-    Workflow,
-    step,
-)
+from llama_index.core.base.llms.types import ThinkingBlock
+from llama_index.core.base.response.schema import AsyncStreamingResponse, Response
+from llama_index.core.llms import ChatMessage, ChatResponse, TextBlock
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.tools import QueryEngineTool
+from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
+from llama_index.retrievers.bm25 import BM25Retriever
+from pydantic import BaseModel
 
-from hubbub_core import CancellationToken, FunctionCall
+from hubbub_agentchat.conditions import MaxMessageTermination
+from hubbub_agentchat.messages import ToolCallExecutionEvent, ToolCallRequestEvent
+from hubbub_agentchat.teams import RoundRobinGroupChat
+from hubbub_core import AgentId, CancellationToken, FunctionCall, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask, Source
 from hubbub_core.models import (
     AssistantMessage,
@@ -32,8 +34,7 @@ from hubbub_core.models import (
     UserMessage,
 )
 from hubbub_core.models.replay import ReplayChatCompletionClient
-from hubbub_llama_index import HubLLM, from_workflow, from_workflow_agent
-from hubbub_llama_index._workflow import UnansweredInputError
+from hubbub_llama_index import HubLLM, LlamaIndexChatCompletionClient, from_workflow, from_workflow_agent
 from hubbub_registry import adapt
 
 pytestmark = [
@@ -265,14 +266,20 @@ class Topic(Workflow):
         return StopEvent(result={"cut": ev.topic[: ev.length]})
 
 
-class Ask(Workflow):
+class Failing(Workflow):
     @step
-    async def ask(self, ev: StartEvent) -> InputRequiredEvent:
-        return InputRequiredEvent(prefix="Really?")
+    async def fail(self, ev: StartEvent) -> StopEvent:
+        raise LookupError("no such bird")
+
+
+class Answering(Workflow):
+    """Stops with whatever it was given."""
+
+    output: Any = None
 
     @step
-    async def end(self, ev: HumanResponseEvent) -> StopEvent:
-        return StopEvent()
+    async def stop(self, ev: StartEvent) -> StopEvent:
+        return StopEvent(result=self.output)
 
 
 class TwoFields(StartEvent):
@@ -302,8 +309,163 @@ async def test_other_start_events_need_to_be_told() -> None:
     assert (await agent.run("hey")).text() == "hey!"
 
 
-async def test_a_question_to_a_human_whom_nobody_answers_for_is_an_error() -> None:
-    with pytest.raises(UnansweredInputError, match=r"the workflow of agent 'Ask' waits for human input .*: Really\?"):
-        await from_workflow(Ask()).run("go")
+async def test_what_a_step_writes_to_the_stream_is_a_status() -> None:
+    items = [item async for item in adapt(Shout()).run_stream("hello")]
 
-    assert len(asyncio.all_tasks()) == 1
+    (chunk,) = [item for item in items if isinstance(item, AgentChunk)]
+    assert (chunk.kind, chunk.content) == ("status", '{"percent": 50}')
+    assert chunk.metadata == {"event": "Progressed", "value": {"percent": 50}}
+
+
+@pytest.mark.parametrize("workflow", [Failing(), "agent"], ids=["workflow", "agent"])
+async def test_an_error_arrives_as_itself_and_names_the_agent(workflow: Any) -> None:
+    runtime = SingleThreadedAgentRuntime()
+    made = function_agent(replay()) if workflow == "agent" else workflow
+    error = ValueError if workflow == "agent" else LookupError
+    await adapt(made).register(runtime, "watcher")
+    runtime.start()
+
+    with pytest.raises(error) as caught:
+        await runtime.send_message(AgentTask.from_text("Which?"), AgentId("watcher", "default"))
+
+    await runtime.stop_when_idle()
+    what = "FunctionAgent 'calculator'" if workflow == "agent" else "workflow Failing"
+    assert caught.value.__notes__ == [f"in the {what} of LlamaIndex, which is 'watcher' in the hub"]
+
+
+async def test_the_finish_reason_of_the_model_reaches_the_result() -> None:
+    client = replay(CreateResult(finish_reason="length", content="It is", usage=RequestUsage(3, 2), cached=False))
+
+    result = await adapt(function_agent(client)).run("2+3?")
+
+    assert (result.finish_reason, result.usage) == ("length", client.total_usage())
+
+
+async def test_the_call_that_makes_a_structured_answer_is_counted_too() -> None:
+    class Sum(BaseModel):
+        """The sum."""
+
+        total: int
+
+    answer = CreateResult(finish_reason="stop", content="It is 5.", usage=RequestUsage(3, 2), cached=False)
+    structured = calls(FunctionCall(id="1", name="Sum", arguments='{"total": 5}'))
+    client = replay(answer, structured)
+    agent = FunctionAgent(name="calculator", tools=[add], llm=HubLLM(model_client=client), output_cls=Sum)
+
+    result = await adapt(agent).run("2+3?")
+
+    assert result.metadata["structured_response"] == {"total": 5}
+    assert result.usage == client.total_usage()
+
+
+async def test_a_react_agent_streams_its_reasoning_as_thoughts_and_keeps_it() -> None:
+    client = replay(
+        'Thought: I add.\nAction: add\nAction Input: {"a": 2, "b": 3}', "Thought: I can answer.\nAnswer: It is 5."
+    )
+    agent = from_workflow_agent(ReActAgent(name="thinker", tools=[add], llm=HubLLM(model_client=client)))
+
+    items = [item async for item in agent.run_stream("2+3?")]
+
+    chunks = [item for item in items if isinstance(item, AgentChunk)]
+    assert "".join(chunk.content for chunk in chunks if chunk.kind == "text") == "It is 5."
+    thoughts = "".join(chunk.content for chunk in chunks if chunk.kind == "thought")
+    assert thoughts == 'Thought: I add.\nAction: add\nAction Input: {"a": 2, "b": 3}Thought: I can answer.\n'
+    result = items[-1]
+    assert isinstance(result, AgentResult)
+    assert result.messages[-1] == AssistantMessage(
+        content="It is 5.", thought="Thought: I can answer.", source="thinker"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        (None, ""),
+        ("text", "text"),
+        (5, "5"),
+        ({"a": [1]}, '{"a": [1]}'),
+        ([ChatMessage(role="user", content="hey")], '[{"role": "user", "additional_kwargs": {}, "blocks": ['),
+        (ChatMessage(role="assistant", content="a message"), "a message"),
+        (ChatResponse(message=ChatMessage(role="assistant", content="a reply")), "a reply"),
+        (Response(response="an answer"), "an answer"),
+    ],
+)
+async def test_what_a_workflow_stops_with_is_the_answer(output: Any, text: str) -> None:
+    workflow = Answering()
+    workflow.output = output
+
+    result = await adapt(workflow).run("go")
+
+    assert result.text().startswith(text)
+    assert isinstance(output, list) or result.text() == text
+
+
+async def test_a_reply_that_a_workflow_stops_with_brings_its_tokens_and_thoughts() -> None:
+    blocks = [ThinkingBlock(content="Easy."), TextBlock(text="5")]
+    raw = {"usage": {"prompt_tokens": 3, "completion_tokens": 1}, "finish_reason": "length"}
+    workflow = Answering()
+    workflow.output = ChatResponse(message=ChatMessage(role="assistant", blocks=blocks), raw=raw)
+
+    result = await adapt(workflow).run("go")
+
+    assert result.messages == [AssistantMessage(content="5", thought="Easy.", source="Answering")]
+    assert (result.usage, result.finish_reason) == (RequestUsage(3, 1), "length")
+
+
+async def test_an_answer_that_a_workflow_still_writes_is_streamed_with_its_sources() -> None:
+    async def pieces() -> AsyncGenerator[str, None]:
+        yield "Storks "
+        yield "nest."
+
+    workflow = Answering()
+    found = NodeWithScore(node=TextNode(id_="storks", text="Storks nest on chimneys."), score=0.5)
+    workflow.output = AsyncStreamingResponse(pieces(), source_nodes=[found], metadata={"storks": {"page": 1}})
+
+    items = [item async for item in adapt(workflow).run_stream("go")]
+
+    assert [item.content for item in items if isinstance(item, AgentChunk)] == ["Storks ", "nest."]
+    result = items[-1]
+    assert isinstance(result, AgentResult)
+    assert (result.text(), [source.content for source in result.sources]) == (
+        "Storks nest.",
+        ["Storks nest on chimneys."],
+    )
+    assert result.metadata["storks"] == {"page": 1}
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_a_model_of_llama_index_behind_the_hubs_is_counted_once(streaming: bool) -> None:
+    """Both tell LlamaIndex of the one reply."""
+    inner = HubLLM(model_client=(client := replay("It is 5.")), extra_create_args={"seed": 1})
+    outer = HubLLM(model_client=LlamaIndexChatCompletionClient(inner))
+    agent = FunctionAgent(name="calculator", tools=[], llm=outer, streaming=streaming)
+
+    result = await adapt(agent).run("2+3?")
+
+    assert result.usage == client.total_usage()
+
+
+async def test_the_tokens_of_an_engine_that_is_a_tool_are_counted() -> None:
+    client = replay(calls(FunctionCall(id="1", name="docs", arguments='{"input": "storks"}')), "Chimneys.", "There.")
+    llm = HubLLM(model_client=client)
+    engine = RetrieverQueryEngine.from_args(BM25Retriever(nodes=[TextNode(text="Storks nest.")]), llm=llm)
+    tool = QueryEngineTool.from_defaults(engine, name="docs", description="Looks into the documents")
+
+    result = await adapt(FunctionAgent(name="finder", tools=[tool], llm=llm)).run("Where?")
+
+    assert result.usage == client.total_usage()
+    assert [source.content for source in result.sources] == ["Storks nest.", "Chimneys."]
+
+
+async def test_a_member_of_a_team_shows_its_calls_as_json() -> None:
+    client = replay(calls(FunctionCall(id="1", name="add", arguments='{"a": 2, "b": 3}')), "It is 5.")
+    team = RoundRobinGroupChat(
+        [adapt(adapt(function_agent(client)), to="chat agent")], termination_condition=MaxMessageTermination(2)
+    )
+
+    shown = [item async for item in team.run_stream(task="2+3?")]
+
+    (request,) = [item for item in shown if isinstance(item, ToolCallRequestEvent)]
+    assert request.content == [FunctionCall(id="1", name="add", arguments='{"a": 2, "b": 3}')]
+    (executed,) = [item for item in shown if isinstance(item, ToolCallExecutionEvent)]
+    assert [(result.content, result.call_id) for result in executed.content] == [("5", "1")]

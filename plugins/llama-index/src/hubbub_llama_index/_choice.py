@@ -5,21 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from llama_index.core.llms.llm import LLM
 from llama_index.core.tools import BaseTool as ForeignTool
 from pydantic import BaseModel
 
+from hubbub_core.models.foreign import ToolChoice, schema_of
 from hubbub_core.tools import Tool, ToolSchema
 
 from .tools import schema_tool, to_llama_index_tool
-
-ToolChoice: TypeAlias = Tool | Literal["auto", "required", "none"]
-
-
-def schema_of(tool: Tool | ToolSchema) -> ToolSchema:
-    return tool.schema if isinstance(tool, Tool) else tool
 
 
 def chosen_tools(tools: Sequence[Tool | ToolSchema], choice: ToolChoice) -> list[Tool | ToolSchema]:

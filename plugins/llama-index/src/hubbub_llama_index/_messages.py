@@ -11,7 +11,6 @@ from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
 from llama_index.core.llms import ChatMessage, ImageBlock, MessageRole, TextBlock
 
 from hubbub_core import FunctionCall, Image
-from hubbub_core.exchange import AgentTask, message_text
 from hubbub_core.models import (
     AssistantMessage,
     CreateResult,
@@ -22,24 +21,9 @@ from hubbub_core.models import (
     UserMessage,
 )
 
-from ._passages import passages_text
-
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _ASSISTANT = (MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL)
 _TOOL = (MessageRole.TOOL, MessageRole.FUNCTION)
-
-
-def with_sources(task: AgentTask) -> list[LLMMessage]:
-    """Return a task's messages, the newest one completed with the passages that none of them quotes yet."""
-    messages = list(task.messages)
-    said = "\n".join(map(message_text, messages))
-    passages = passages_text(source for source in task.sources if source.content.strip() not in said)
-    if not passages:
-        return messages
-    if messages and isinstance(last := messages[-1], UserMessage):
-        content = f"{last.content}\n\n{passages}" if isinstance(last.content, str) else [*last.content, passages]
-        return [*messages[:-1], last.model_copy(update={"content": content})]
-    return [*messages, UserMessage(content=passages, source="sources")]
 
 
 def to_chat_messages(messages: Iterable[LLMMessage]) -> list[ChatMessage]:

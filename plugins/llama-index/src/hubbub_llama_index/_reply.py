@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hubbub_core.models import ChatCompletionTokenLogprob, FinishReasons, RequestUsage, TopLogprob
 
 if TYPE_CHECKING:
-    from llama_index.core.llms import ChatResponse
+    from llama_index.core.llms import ChatResponse, CompletionResponse
 
 # OpenAI and those who speak like it; Anthropic; Google; Ollama.
 _USAGE_NAMES: Final = (
@@ -34,9 +34,9 @@ _REASONS: Final[Mapping[str, FinishReasons]] = {
 }
 
 
-def usage_of(response: ChatResponse) -> RequestUsage | None:
+def usage_of(response: ChatResponse | CompletionResponse) -> RequestUsage | None:
     """Return the tokens that a reply, or a piece of one, says it took; None when it says nothing."""
-    for place in (response.additional_kwargs, response.raw, response.message.additional_kwargs):
+    for place in (response.additional_kwargs, response.raw, _get(_get(response, "message"), "additional_kwargs")):
         usage = usage_in(place)
         if usage is not None:
             return usage
@@ -53,11 +53,22 @@ def usage_in(place: Any) -> RequestUsage | None:
     return None
 
 
-def finish_reason_of(response: ChatResponse) -> FinishReasons | None:
+def finish_reason_of(response: ChatResponse | CompletionResponse) -> FinishReasons | None:
     """Return why the model stopped, `"unknown"` for a reason without a name in the hub; None when it does not say."""
-    for place in _reason_places(response):
+    for place in (response.raw, _get(response, "message"), response):
+        reason = finish_reason_in(place)
+        if reason is not None:
+            return reason
+    return None
+
+
+def finish_reason_in(place: Any) -> FinishReasons | None:
+    """Return why the model stopped, as a service's reply or LlamaIndex's message of it tells; None when it does not."""
+    choices = _get(place, "choices")
+    first = choices[0] if isinstance(choices, Sequence) and choices else None
+    for holder in (first, place, _get(place, "additional_kwargs")):
         for name in _REASON_NAMES:
-            reason = _get(place, name)
+            reason = _get(holder, name)
             if reason is not None:
                 # Google has an enumeration; its members are named like the others' texts, in capitals.
                 return _REASONS.get(str(getattr(reason, "name", reason)).lower(), "unknown")
@@ -80,15 +91,6 @@ def logprobs_of(response: ChatResponse) -> list[ChatCompletionTokenLogprob] | No
         for likeliest in response.logprobs
         if likeliest
     ]
-
-
-def _reason_places(response: ChatResponse) -> Iterator[Any]:
-    choices = _get(response.raw, "choices")
-    if isinstance(choices, Sequence) and choices:
-        yield choices[0]
-    yield response.raw
-    yield response.message.additional_kwargs
-    yield response.additional_kwargs
 
 
 def _get(place: Any, name: str) -> Any:

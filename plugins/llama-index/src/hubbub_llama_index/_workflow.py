@@ -6,22 +6,21 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue
-
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
-from hubbub_core.models import AssistantMessage, LLMMessage, RequestUsage
-from hubbub_core.running import stream_work
+from hubbub_core.passages import with_sources
 
-from ._emit import Emit
-from ._messages import calls_of, from_chat_message, from_chat_messages, to_chat_messages, with_sources
-from ._passages import json_object, sources_from_nodes, sources_from_tools
-from ._reply import usage_in
+from ._emit import Emit, stream_run
+from ._messages import to_chat_messages
+from ._meter import metered
+from ._questions import Paused, Respond, responder
+from ._recorder import Recorder
+from ._run import WorkflowRun
 
 if TYPE_CHECKING:
-    from llama_index.core.agent.workflow import AgentOutput, AgentWorkflow
+    from llama_index.core.agent.workflow import AgentWorkflow
     from llama_index.core.agent.workflow.base_agent import BaseWorkflowAgent
     from llama_index.core.llms import LLM, ChatMessage
     from llama_index.core.memory import BaseMemory
@@ -31,47 +30,51 @@ StartArguments = Callable[[AgentTask], Mapping[str, Any]]
 """Makes the arguments of a workflow's `run` from a task."""
 
 
-class UnansweredInputError(RuntimeError):
-    """A workflow asked a human for input, and nobody here can answer."""
-
-    def __init__(self, name: str, prompt: str) -> None:
-        self.name = name
-        self.prompt = prompt
-        super().__init__(f"the workflow of agent {name!r} waits for human input that nobody gives: {prompt}")
-
-
 class WorkflowAgentAdapter:
     """Runs a `FunctionAgent`, `ReActAgent` or another workflow agent, or an `AgentWorkflow` of several.
 
-    A run that fails or is cancelled leaves the conversation as it was before.
+    A run that fails or is cancelled leaves the conversation as it was before. One that stops to ask a human leaves it
+    too; the next task is the answer.
     """
 
-    def __init__(self, agent: BaseWorkflowAgent | AgentWorkflow) -> None:
+    def __init__(self, agent: BaseWorkflowAgent | AgentWorkflow, respond: Respond | None = None) -> None:
         self._agent = agent
+        self._respond = respond or responder(agent)
         # LlamaIndex leaves the memory out when it saves a context, so the conversation is kept beside it.
         self._history: list[ChatMessage] = []
         self._context: dict[str, Any] | None = None
+        self._paused: Paused | None = None
         self._idle: dict[str, Any] | None = None
         self._unsaved: Exception | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next task is the answer to a question."""
+        return self._paused is not None
+
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
-        """Run the agent on the task's messages, after those of earlier tasks."""
+        """Run the agent on the task's messages, after those of earlier tasks; or go on with the answer that it is."""
 
         async def work(emit: Emit) -> AgentResult:
             async with self._turn:
-                return await self._converse(task, context, emit)
+                with metered() as meter:
+                    return await self._converse(task, context, Recorder(context.name, emit, meter, self._reasoning()))
 
-        return stream_work(work, context.cancellation_token)
+        return stream_run(work, context, _named(self._agent))
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Return the conversation and the workflow's own state, as JSON.
+        """Return the conversation, the workflow's own state and the questions that wait, as JSON.
 
         Raises:
             RuntimeError: The workflow keeps something that is not JSON.
         """
         self._check_saved()
-        return {"context": self._context, "messages": [message.model_dump(mode="json") for message in self._history]}
+        return {
+            "context": self._context,
+            "messages": _dump(self._history),
+            "paused": None if self._paused is None else self._paused.dump(),
+        }
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Take up what `save_state` returned.
@@ -79,29 +82,45 @@ class WorkflowAgentAdapter:
         Raises:
             ValueError: The state names a class that is not loaded; a state never makes Python import anything.
         """
-        from llama_index.core.llms import ChatMessage
-
         _check_classes(state.get("context"))
+        _check_classes(state.get("paused"))
         self._context = state.get("context")
-        self._history = [ChatMessage.model_validate(message) for message in state.get("messages", [])]
+        self._history = _load(state.get("messages", []))
+        self._paused = Paused.load(state.get("paused"))
         self._unsaved = None
 
-    async def _converse(self, task: AgentTask, context: AgentContext, emit: Emit) -> AgentResult:
+    async def _converse(self, task: AgentTask, context: AgentContext, recorder: Recorder) -> AgentResult:
         from llama_index.core.workflow import Context, JsonSerializer
 
         self._check_saved()
-        messages = [*self._history, *to_chat_messages(with_sources(task))]
-        if not messages:
-            raise ValueError(f"agent {context.name!r} was given a task without messages")
-        state = Context(self._agent)
-        if self._context is not None:
-            state = Context.from_dict(self._agent, self._context, serializer=JsonSerializer())
-        recorder = _Recorder(context.name, emit)
-        # As a memory, which is the agent's own default: a history would be validated message by message.
-        arguments = {"user_msg": messages[-1], "memory": _memory(self._agent, messages[:-1])}
-        output = await _run_workflow(self._agent, arguments, state, context.name, recorder)
+        run = WorkflowRun(self._agent, self._respond, recorder, context.name, _take_conversation)
+        if self._paused is not None:
+            state = Context.from_dict(self._agent, self._paused.context, serializer=JsonSerializer())
+            memory = _memory(self._agent, _load(self._paused.messages))
+            output = await run.resume(state, self._paused, task, memory)
+        else:
+            messages = [*self._history, *to_chat_messages(with_sources(task))]
+            if not messages:
+                raise ValueError(f"agent {context.name!r} was given a task without messages")
+            state = Context(self._agent)
+            if self._context is not None:
+                state = Context.from_dict(self._agent, self._context, serializer=JsonSerializer())
+            # As a memory, which is the agent's own default: a history would be validated message by message.
+            arguments = {"user_msg": messages[-1], "memory": _memory(self._agent, messages[:-1])}
+            output = await run.start(state, arguments)
+        if isinstance(output, Paused):
+            self._paused = output
+            return recorder.asked(output.questions)
         await self._keep(state)
-        return recorder.result(output)
+        self._paused = None
+        return await recorder.result(output)
+
+    def _reasoning(self) -> frozenset[str]:
+        """Return the names of the agents that write their reasoning into their text."""
+        from llama_index.core.agent.workflow import AgentWorkflow, ReActAgent
+
+        agents = self._agent.agents.values() if isinstance(self._agent, AgentWorkflow) else [self._agent]
+        return frozenset(agent.name for agent in agents if isinstance(agent, ReActAgent))
 
     async def _keep(self, state: Context) -> None:
         from llama_index.core.workflow import Context, JsonSerializer
@@ -129,108 +148,61 @@ class WorkflowAgentAdapter:
 
 
 class WorkflowAdapter:
-    """Runs a workflow that is no agent: each task is a run of its own."""
+    """Runs a workflow that is no agent: each task is a run of its own, unless it answers what an earlier run asked."""
 
-    def __init__(self, workflow: Workflow, start: StartArguments | None = None) -> None:
+    def __init__(self, workflow: Workflow, start: StartArguments | None = None, respond: Respond | None = None) -> None:
         self._workflow = workflow
         self._start = start or _start_arguments(workflow)
+        self._respond = respond or responder(workflow)
+        self._paused: Paused | None = None
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
-        """Start the workflow with the task, and answer with what it stops with."""
-        from llama_index.core.workflow import Context
+        """Start the workflow with the task, or go on with it, and answer with what the workflow stops with."""
 
         async def work(emit: Emit) -> AgentResult:
-            recorder = _Recorder(context.name, emit)
-            state = Context(self._workflow)
-            output = await _run_workflow(self._workflow, self._start(task), state, context.name, recorder)
-            return recorder.result(output)
+            with metered() as meter:
+                return await self._run(task, context, Recorder(context.name, emit, meter))
 
-        return stream_work(work, context.cancellation_token)
+        return stream_run(work, context, _named(self._workflow))
 
+    async def save_state(self) -> Mapping[str, Any]:
+        """Return the run that waits for an answer, as JSON; empty where none does."""
+        return {} if self._paused is None else {"paused": self._paused.dump()}
 
-class _Recorder:
-    """Turns the events of one run into chunks, and remembers what the result needs."""
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `save_state` returned.
 
-    def __init__(self, name: str, emit: Emit) -> None:
-        self._name = name
-        self._emit = emit
-        self._messages: list[LLMMessage] = []
-        self._outputs: list[Any] = []
-        self._said: list[ChatMessage] = []
-        self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
+        Raises:
+            ValueError: The state names a class that is not loaded; a state never makes Python import anything.
+        """
+        _check_classes(state.get("paused"))
+        self._paused = Paused.load(state.get("paused"))
 
-    def take(self, event: Any) -> None:
-        from llama_index.core.agent.workflow import AgentOutput, AgentStream, ToolCall, ToolCallResult
+    async def _run(self, task: AgentTask, context: AgentContext, recorder: Recorder) -> AgentResult:
+        from llama_index.core.workflow import Context, JsonSerializer
 
-        if isinstance(event, AgentStream):
-            # AgentWorkflow runs several agents: their own names tell a reader who is speaking.
-            if event.delta:
-                self._chunk("text", event.delta, {"agent": event.current_agent_name})
-            if thought := getattr(event, "thinking_delta", None):
-                self._chunk("thought", thought, {"agent": event.current_agent_name})
-        elif isinstance(event, ToolCallResult):
-            output = event.tool_output
-            self._outputs.append(output)
-            self._said.append(_tool_message(event))
-            about: dict[str, JsonValue] = {"name": event.tool_name, "call_id": event.tool_id}
-            self._chunk("tool_result", output.content, {**about, "is_error": output.is_error})
-        elif isinstance(event, ToolCall):
-            arguments = json_object(event.tool_kwargs)
-            about = {"name": event.tool_name, "call_id": event.tool_id, "arguments": arguments}
-            self._chunk("tool_call", f"{event.tool_name}({json.dumps(arguments, ensure_ascii=False)})", about)
-        elif isinstance(event, AgentOutput):
-            self._count(event.raw)
-            self._said.append(_with_calls(event))
-
-    def result(self, output: Any) -> AgentResult:
-        from llama_index.core.agent.workflow import AgentOutput
-
-        sources = sources_from_tools(self._outputs)
-        metadata: dict[str, JsonValue] = {}
-        if isinstance(output, AgentOutput):
-            messages = from_chat_messages(self._said, assistant=self._name)
-            answer = from_chat_message(output.response, assistant=self._name)
-            if messages and isinstance(messages[-1], AssistantMessage) and isinstance(messages[-1].content, str):
-                # The last thing said is the answer as the model wrote it; a ReActAgent has cut its thoughts off since.
-                messages.pop()
-            messages.append(answer)
-            metadata["agent"] = output.current_agent_name
-            if output.structured_response is not None:
-                metadata["structured_response"] = json_object(output.structured_response)
-        else:
-            messages = [AssistantMessage(content=_text(output), source=self._name)]
-            sources = [*sources_from_nodes(getattr(output, "source_nodes", None) or []), *sources]
-        return AgentResult(messages=messages, source=self._name, sources=sources, usage=self._usage, metadata=metadata)
-
-    def _chunk(self, kind: Any, content: str, metadata: dict[str, JsonValue]) -> None:
-        self._emit(AgentChunk(content=content, source=self._name, kind=kind, metadata=metadata))
-
-    def _count(self, raw: Any) -> None:
-        usage = usage_in(raw)
-        if usage is not None:
-            self._usage.prompt_tokens += usage.prompt_tokens
-            self._usage.completion_tokens += usage.completion_tokens
+        run = WorkflowRun(self._workflow, self._respond, recorder, context.name)
+        # Taken at once: a second task that comes meanwhile is a run of its own.
+        paused, self._paused = self._paused, None
+        try:
+            if paused is None:
+                output = await run.start(Context(self._workflow), self._start(task))
+            else:
+                state = Context.from_dict(self._workflow, paused.context, serializer=JsonSerializer())
+                output = await run.resume(state, paused, task)
+        except BaseException:
+            self._paused = paused  # the question still waits
+            raise
+        if isinstance(output, Paused):
+            self._paused = output
+            return recorder.asked(output.questions)
+        return await recorder.result(output)
 
 
-async def _run_workflow(
-    workflow: Workflow, arguments: Mapping[str, Any], state: Context, name: str, recorder: _Recorder
-) -> Any:
-    """Run a workflow to its end; whichever way this is left, none of its steps goes on."""
-    from llama_index.core.workflow import InputRequiredEvent
-
-    handler = workflow.run(ctx=state, **arguments)
-    try:
-        async for event in handler.stream_events():
-            if isinstance(event, InputRequiredEvent):
-                raise UnansweredInputError(name, str(event.get("prefix", "") or type(event).__name__))
-            recorder.take(event)
-        return await handler
-    finally:
-        if not handler.is_done():
-            await handler.cancel_run()
-            # Read the outcome, which is the cancellation itself, or asyncio reports it as lost.
-            with contextlib.suppress(Exception):
-                await handler
+async def _take_conversation(state: Context) -> list[dict[str, Any]]:
+    memory: BaseMemory = await state.store.get("memory")
+    await state.store.set("memory", None)
+    return _dump(await memory.aget_all())
 
 
 def _memory(agent: BaseWorkflowAgent | AgentWorkflow, messages: list[ChatMessage]) -> BaseMemory:
@@ -266,40 +238,6 @@ def _start_arguments(workflow: Workflow) -> StartArguments:
     return lambda task: {names[0]: task.text()}
 
 
-def _with_calls(event: AgentOutput) -> ChatMessage:
-    """Return what an agent said, completed with the calls that a ReActAgent reads out of its text."""
-    from llama_index.core.base.llms.types import ToolCallBlock
-    from llama_index.core.tools import ToolSelection
-
-    if calls_of(event.response):
-        return event.response
-    selected: list[Any] = event.tool_calls
-    calls = [
-        ToolCallBlock(tool_call_id=call.tool_id, tool_name=call.tool_name, tool_kwargs=call.tool_kwargs)
-        # LlamaIndex appends the results of earlier calls to the list of the last output.
-        for call in selected
-        if isinstance(call, ToolSelection)
-    ]
-    return event.response.model_copy(update={"blocks": [*event.response.blocks, *calls]})
-
-
-def _tool_message(event: Any) -> ChatMessage:
-    from llama_index.core.llms import ChatMessage, MessageRole
-
-    about: dict[str, Any] = {"tool_call_id": event.tool_id, "name": event.tool_name}
-    if event.tool_output.is_error:
-        about["is_error"] = True
-    return ChatMessage(role=MessageRole.TOOL, blocks=list(event.tool_output.blocks), additional_kwargs=about)
-
-
-def _text(output: Any) -> str:
-    if output is None:
-        return ""
-    if isinstance(output, BaseModel):
-        return output.model_dump_json()
-    return json.dumps(output, ensure_ascii=False, default=str) if isinstance(output, dict | list) else str(output)
-
-
 def _check_classes(state: Any) -> None:
     """Refuse a state that would make LlamaIndex import a class which this program has not loaded."""
     if isinstance(state, str):
@@ -308,7 +246,11 @@ def _check_classes(state: Any) -> None:
             with contextlib.suppress(json.JSONDecodeError):
                 _check_classes(json.loads(state))
     elif isinstance(state, Mapping):
-        names = [state.get("qualified_name"), f"{state['state_module']}." if "state_module" in state else None]
+        names = [
+            state.get("qualified_name"),
+            state.get("waiting_for_event"),
+            f"{state['state_module']}." if "state_module" in state else None,
+        ]
         for name in names:
             if isinstance(name, str) and name.rpartition(".")[0] not in sys.modules:
                 raise ValueError(f"the saved state names {name}, whose module this program has not imported")
@@ -317,3 +259,18 @@ def _check_classes(state: Any) -> None:
     elif isinstance(state, list):
         for value in state:
             _check_classes(value)
+
+
+def _named(workflow: Workflow) -> str:
+    name = getattr(workflow, "name", None)
+    return f"{type(workflow).__name__} {name!r}" if isinstance(name, str) else f"workflow {type(workflow).__name__}"
+
+
+def _dump(messages: Iterable[ChatMessage]) -> list[dict[str, Any]]:
+    return [message.model_dump(mode="json") for message in messages]
+
+
+def _load(messages: Iterable[Mapping[str, Any]]) -> list[ChatMessage]:
+    from llama_index.core.llms import ChatMessage
+
+    return [ChatMessage.model_validate(message) for message in messages]

@@ -12,6 +12,8 @@ from hubbub_core.exchange import AgentContext, AgentResult, AgentTask, Source, m
 from hubbub_core.models import UserMessage
 from hubbub_core.running import linked
 
+from ._emit import naming
+
 if TYPE_CHECKING:
     from llama_index.core.agent.workflow import AgentWorkflow
     from llama_index.core.agent.workflow.base_agent import BaseWorkflowAgent
@@ -89,7 +91,8 @@ class LlamaIndexAgent(RoutedAgent):
         """
         history = None if self._memory is None else await self._memory.aget(input=message.content)
         if self._engine is not None:
-            reply = await self._chat(self._engine, message, history, ctx)
+            with naming(f"chat engine {type(self._engine).__name__}", self.id.type):
+                reply = await self._chat(self._engine, message, history, ctx)
         else:
             reply = await self._run(message, history, ctx)
         if reply is None:
@@ -164,9 +167,9 @@ class LlamaIndexAgent(RoutedAgent):
 
     async def _run(self, message: Message, history: list[ChatMessage] | None, ctx: MessageContext) -> Message | None:
         assert self._adapter is not None  # set where there is no chat engine
-        if history is not None:
+        if history is not None and not self._adapter.waits:  # type: ignore[union-attr] # `_take` lets no query engine have a memory
             # The memory is the conversation; what the adapter has kept of it goes.
-            await self._adapter.load_state({"messages": _dump(history)})  # type: ignore[union-attr] # `_take` lets no query engine have a memory
+            await self._adapter.load_state({"messages": _dump(history)})  # type: ignore[union-attr] # likewise
         task = AgentTask(messages=[UserMessage(content=message.content, source="user")])
         context = AgentContext(cancellation_token=ctx.cancellation_token, session=self.id.key, name=self.id.type)
         result: AgentResult | None = None

@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.passages import passages_text
 from hubbub_core.running import stream_work
 from hubbub_registry import Component, ComponentBase, ComponentModel
 
 from ._emit import Emit
-from ._passages import passages_text
 from .folder_index import FolderIndex, FolderIndexConfig
 
 _OWN_SETTINGS = {

@@ -31,6 +31,7 @@ from hubbub_core.models import ChatCompletionClient, CreateResult
 from hubbub_core.tools import Tool
 
 from ._messages import calls_of, from_chat_messages, from_create_result, tool_arguments
+from ._meter import note_error, unmetered
 from .tools import LlamaIndexTool
 
 _OPTIONS = ("tools", "tool_choice", "json_output", "cancellation_token")
@@ -179,7 +180,12 @@ class HubLLM(FunctionCallingLLM):
         return response
 
     async def _chat(self, messages: Sequence[ChatMessage], options: Mapping[str, Any]) -> ChatResponse:
-        result = await self.model_client.create(from_chat_messages(messages), **self._arguments(options))
+        try:
+            with unmetered():
+                result = await self.model_client.create(from_chat_messages(messages), **self._arguments(options))
+        except Exception as error:
+            note_error(error)  # LlamaIndex tells its listeners of the errors of streams only
+            raise
         return _response(result)
 
     async def _stream(
@@ -188,7 +194,7 @@ class HubLLM(FunctionCallingLLM):
         stream = self.model_client.create_stream(from_chat_messages(messages), **self._arguments(options))
         text = ""
         try:
-            async for piece in stream:
+            while (piece := await _next(stream)) is not None:
                 if isinstance(piece, CreateResult):
                     yield _response(piece, delta="")
                 else:
@@ -237,6 +243,12 @@ def from_model_client(client: ChatCompletionClient, **options: Any) -> LLM:
     return HubLLM(model_client=client, **options)
 
 
+async def _next(stream: AsyncGenerator[str | CreateResult, None]) -> str | CreateResult | None:
+    # Piece by piece: within a generator, the block would reach into whatever its reader does between the pieces.
+    with unmetered():
+        return await anext(stream, None)
+
+
 def _prompt(prompt: str) -> list[ChatMessage]:
     return [ChatMessage(role=MessageRole.USER, content=prompt)]
 
@@ -263,8 +275,15 @@ def _response(result: CreateResult, delta: str | None = None) -> ChatResponse:
         logprobs = [
             [LogProb(token=token.token, logprob=token.logprob, bytes=token.bytes or [])] for token in result.logprobs
         ]
+    message = from_create_result(result)
+    if calls := calls_of(message):
+        # Where LlamaIndex's structured output looks while it streams; everything else reads the blocks.
+        message.additional_kwargs["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
     return ChatResponse(
-        message=from_create_result(result),
+        message=message,
         delta=delta,
         raw={"finish_reason": result.finish_reason, "usage": usage, "cached": result.cached},
         logprobs=logprobs,

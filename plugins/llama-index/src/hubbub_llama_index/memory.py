@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import MetadataMode, NodeWithScore
+from llama_index.core.indices.base import BaseIndex
+from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
 from hubbub_core import CancellationToken
 from hubbub_core.exchange import message_text
+from hubbub_core.hub.objects import load_object
 from hubbub_core.memory import Memory, MemoryContent, MemoryMimeType, MemoryQueryResult, UpdateContextResult
 from hubbub_core.model_context import ChatCompletionContext
 from hubbub_core.models import SystemMessage
@@ -16,7 +18,9 @@ from hubbub_core.running import linked
 from hubbub_registry import Component
 
 from ._retrieval import retrieve
-from .config import RetrieverMemoryConfig, load_object
+from .config import RetrieverMemoryConfig
+
+_MIME_TYPE: Final = "mime_type"
 
 
 class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
@@ -26,19 +30,25 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
     cancelled, what it finds is dropped.
 
     Args:
-        retriever: The retriever. It takes no documents, so neither does the memory.
+        retriever: The retriever; or an index, whose own retriever finds, and which takes new contents.
+        **options: Of the index's retriever, such as `similarity_top_k`.
 
     Raises:
-        TypeError: It is no retriever of LlamaIndex.
+        TypeError: It is neither a retriever nor an index of LlamaIndex, or there are options for a retriever.
     """
 
     component_provider_override: ClassVar[str] = "hubbub_llama_index.RetrieverMemory"
     component_config_schema = RetrieverMemoryConfig
 
-    def __init__(self, retriever: BaseRetriever) -> None:
-        if not isinstance(retriever, BaseRetriever):
-            raise TypeError(f"expected a retriever of llama_index.core, not a {type(retriever).__name__}")
-        self._retriever = retriever
+    def __init__(self, retriever: BaseRetriever | BaseIndex[Any], **options: Any) -> None:
+        if not isinstance(retriever, BaseRetriever | BaseIndex):
+            raise TypeError(f"expected a retriever or an index of llama_index.core, not a {type(retriever).__name__}")
+        if options and isinstance(retriever, BaseRetriever):
+            raise TypeError(f"{type(retriever).__name__} is made already and takes no option {sorted(options)[0]!r}")
+        self._index = retriever if isinstance(retriever, BaseIndex) else None
+        self._retriever = retriever.as_retriever(**options) if isinstance(retriever, BaseIndex) else retriever
+        self._options = options
+        self._added: list[str] = []
         self._source: RetrieverMemoryConfig | None = None
 
     async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
@@ -77,48 +87,64 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         return MemoryQueryResult(results=[_content(node) for node in found])
 
     async def add(self, content: MemoryContent, cancellation_token: CancellationToken | None = None) -> None:
-        """Refuse: LlamaIndex's retrievers take no documents, and some never see what their index gets later.
+        """Insert a text into the index.
 
         Raises:
-            TypeError: Always.
+            TypeError: The memory is of a retriever and not of an index, or the content is not text.
         """
-        raise TypeError(
-            f"{type(self._retriever).__name__} takes no documents; insert them into its index and adapt a new retriever"
-        )
+        if self._index is None:
+            raise TypeError(
+                f"{type(self._retriever).__name__} takes no documents; make the memory of its index, with "
+                "adapt(index, to='memory'), or insert them there"
+            )
+        text, metadata = _text(content), dict(content.metadata or {})
+        if content.mime_type != MemoryMimeType.TEXT:
+            metadata[_MIME_TYPE] = content.serialize_mime_type(content.mime_type)
+        node = TextNode(text=text, metadata=metadata)
+        await linked(self._index.ainsert_nodes([node]), cancellation_token)
+        self._added.append(node.node_id)
+        self._retriever = self._index.as_retriever(**self._options)  # one that was made before never sees the node
 
     async def clear(self) -> None:
-        """Refuse: LlamaIndex's retrievers and indices have no way to forget everything.
+        """Forget what was added to this memory. Documents that the retriever finds besides are not its own: they stay.
 
         Raises:
-            TypeError: Always.
+            Exception: The index cannot delete what was added.
         """
-        raise TypeError(
-            f"{type(self._retriever).__name__} cannot be cleared; delete the documents in the store that it searches"
-        )
+        if self._index is not None and self._added:
+            await self._index.adelete_nodes(self._added, delete_from_docstore=True)
+            self._added = []
+            self._retriever = self._index.as_retriever(**self._options)
 
     async def close(self) -> None:
         """Do nothing: the retriever belongs to whoever made it."""
 
     def _to_config(self) -> RetrieverMemoryConfig:
         if self._source is None:
+            given = type(self._index or self._retriever).__name__
             raise NotImplementedError(
-                f"This component does not support dumping to config: the {type(self._retriever).__name__} was passed "
-                "as an object; load it from `retriever: FILE.py:ATTRIBUTE` to dump it"
+                f"This component does not support dumping to config: the {given} was passed as an object; load it "
+                "from `retriever: FILE.py:ATTRIBUTE` to dump it"
             )
         return self._source
 
     @classmethod
     def _from_config(cls, config: RetrieverMemoryConfig) -> Self:
         # LlamaIndex's own class is abstract, which a type checker does not take for a class that is asked for.
-        kind: Any = BaseRetriever
-        memory = cls(load_object(config.retriever, kind, "a LlamaIndex retriever"))
+        kind: Any = (BaseRetriever, BaseIndex)
+        memory = cls(load_object(config.retriever, kind, "a LlamaIndex retriever or index"))
         memory._source = config
         return memory
 
 
-def to_memory(retriever: BaseRetriever) -> RetrieverMemory:
-    """Make a memory that finds with a retriever what belongs to the newest message."""
-    return RetrieverMemory(retriever)
+def to_memory(retriever: BaseRetriever | BaseIndex[Any], **options: Any) -> RetrieverMemory:
+    """Make a memory that finds what belongs to the newest message.
+
+    Args:
+        retriever: A retriever; or an index, which takes new contents too.
+        **options: Of the index's retriever, such as `similarity_top_k`.
+    """
+    return RetrieverMemory(retriever, **options)
 
 
 def _text(query: str | MemoryContent) -> str:
@@ -132,6 +158,10 @@ def _content(found: NodeWithScore) -> MemoryContent:
     metadata = {**found.node.metadata, "node_id": found.node.node_id}
     if found.score is not None:
         metadata["score"] = float(found.score)
+    kind = found.node.metadata.get(_MIME_TYPE)
     return MemoryContent(
-        content=found.node.get_content(MetadataMode.NONE), mime_type=MemoryMimeType.TEXT, metadata=metadata
+        content=found.node.get_content(MetadataMode.NONE),
+        # A loader notes the kind of its file there, which the text that it made of it is not.
+        mime_type=kind if isinstance(kind, str) and kind.startswith("text/") else MemoryMimeType.TEXT,
+        metadata=metadata,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 from llama_index.core.llms.custom import CustomLLM
@@ -18,32 +17,30 @@ from llama_index.core.tools import BaseTool as ForeignTool
 from llama_index.core.utils import get_tokenizer
 from pydantic import BaseModel
 
-from hubbub_core import EVENT_LOGGER_NAME, CancellationToken, Image
+from hubbub_core import Image
 from hubbub_core.exchange import message_text
+from hubbub_core.hub.objects import load_object
 from hubbub_core.models import (
     AssistantMessage,
     ChatCompletionClient,
     CreateResult,
     FinishReasons,
     LLMMessage,
-    ModelCapabilities,
     ModelFamily,
     ModelInfo,
     RequestUsage,
     UserMessage,
-    validate_model_info,
 )
-from hubbub_core.running import linked, stream_work
+from hubbub_core.models.foreign import ForeignChatCompletionClient, ToolChoice, schema_of
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
-from ._choice import ToolChoice, answer_tool, check_can_require, chosen_tools, foreign_tool_of, schema_of
+from ._choice import answer_tool, check_can_require, chosen_tools, foreign_tool_of
 from ._messages import from_chat_message, to_chat_messages
 from ._reply import finish_reason_of, logprobs_of, usage_of
-from .config import LlamaIndexChatCompletionClientConfig, load_object
+from .config import LlamaIndexChatCompletionClientConfig
 from .llm import HubLLM
 
-_event_logger = logging.getLogger(EVENT_LOGGER_NAME)
 _PER_MESSAGE: Final = 3
 _PER_IMAGE: Final = 765  # what OpenAI counts for a picture of 1024 x 1024
 
@@ -58,7 +55,9 @@ class _Request(NamedTuple):
     """Reads the structured answer of a model that cannot call tools out of its text."""
 
 
-class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexChatCompletionClientConfig]):
+class LlamaIndexChatCompletionClient(
+    ForeignChatCompletionClient[_Request], Component[LlamaIndexChatCompletionClientConfig]
+):
     """Any LLM of LlamaIndex as a model client of the hub.
 
     Options in `extra_create_args` are keyword arguments of the LLM's own chat methods. With `tool_choice="none"` the
@@ -87,11 +86,8 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
     def __init__(self, llm: LLM, *, model_info: ModelInfo | None = None) -> None:
         if not isinstance(llm, LLM):
             raise TypeError(f"expected an LLM of llama_index.core, not a {type(llm).__name__}")
-        if model_info is not None:
-            validate_model_info(model_info)
+        super().__init__(_info_of(llm) if model_info is None else model_info)
         self._llm = llm
-        self._model_info = model_info or _info_of(llm)
-        self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
         self._source: LlamaIndexChatCompletionClientConfig | None = None
 
     @property
@@ -99,97 +95,9 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         """The LLM itself."""
         return self._llm
 
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        """Ask the model and return its whole reply.
-
-        Raises:
-            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
-                carry.
-            Exception: What the LLM raised.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
-        response = await linked(self._chat(request), cancellation_token)
-        result = self._result(response, request, finish_reason_of(response), usage_of(response))
-        if _event_logger.isEnabledFor(logging.INFO):
-            from hubbub_core.logging import LLMCallEvent
-
-            _event_logger.info(
-                LLMCallEvent(
-                    messages=_dump(messages),
-                    response=result.model_dump(mode="json"),
-                    prompt_tokens=result.usage.prompt_tokens,
-                    completion_tokens=result.usage.completion_tokens,
-                )
-            )
-        return result
-
-    async def create_stream(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = [],
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> AsyncGenerator[str | CreateResult, None]:
-        """Ask the model and yield the pieces of its text as they come, then one `CreateResult` with the whole reply.
-
-        Reasoning is yielded between `<think>` and `</think>`, and is the result's `thought`.
-
-        Raises:
-            ValueError: Messages or options do not fit each other or the model, or the reply holds what the hub cannot
-                carry.
-            Exception: What the LLM raised.
-            asyncio.CancelledError: The token was cancelled.
-        """
-        request = self._request(messages, tools, tool_choice, json_output, extra_create_args)
-        if _event_logger.isEnabledFor(logging.INFO):
-            from hubbub_core.logging import LLMStreamStartEvent
-
-            _event_logger.info(LLMStreamStartEvent(messages=_dump(messages)))
-
-        async def work(emit: Callable[[str], None]) -> CreateResult:
-            return await self._read_stream(request, emit)
-
-        # `stream_work` starts no task before it is read, and ends its task when it is closed.
-        pieces = stream_work(work, cancellation_token or CancellationToken())
-        try:
-            async for piece in pieces:
-                if isinstance(piece, CreateResult) and _event_logger.isEnabledFor(logging.INFO):
-                    from hubbub_core.logging import LLMStreamEndEvent
-
-                    _event_logger.info(
-                        LLMStreamEndEvent(
-                            response=piece.model_dump(mode="json"),
-                            prompt_tokens=piece.usage.prompt_tokens,
-                            completion_tokens=piece.usage.completion_tokens,
-                        )
-                    )
-                yield piece
-        finally:
-            await pieces.aclose()
-
-    async def close(self) -> None:
-        """Do nothing: the LLM belongs to whoever made it."""
-
-    def actual_usage(self) -> RequestUsage:
-        """Return the tokens of all requests, as far as the model told them."""
-        return self._usage
-
-    def total_usage(self) -> RequestUsage:
-        """Return the tokens of all requests, as far as the model told them."""
-        return self._usage
+    async def _ask(self, request: _Request) -> CreateResult:
+        response = await self._chat(request)
+        return self._result(response, request, finish_reason_of(response), usage_of(response))
 
     def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
         """Return about how many tokens the messages and tools take up, by LlamaIndex's tokenizer.
@@ -213,19 +121,6 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         """Return about how many tokens of the context window, as the LLM tells it, are left; negative if too many."""
         return self._llm.metadata.context_window - self.count_tokens(messages, tools=tools)
 
-    @property
-    def capabilities(self) -> ModelCapabilities:
-        """What the model can do, in the older form. Use `model_info`."""
-        info = self._model_info
-        return ModelCapabilities(
-            vision=info["vision"], function_calling=info["function_calling"], json_output=info["json_output"]
-        )
-
-    @property
-    def model_info(self) -> ModelInfo:
-        """What the model can do."""
-        return self._model_info
-
     def _request(
         self,
         messages: Sequence[LLMMessage],
@@ -234,20 +129,13 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         json_output: bool | type[BaseModel] | None,
         extra_create_args: Mapping[str, Any],
     ) -> _Request:
-        self._check_vision(messages)
-        if tools and not self._model_info["function_calling"]:
-            raise ValueError("Model does not support function calling. Set model_info['function_calling'] if it does.")
         chosen = chosen_tools(tools, tool_choice)
         required = bool(chosen) and tool_choice not in ("auto", "none")
         chat_messages, options = to_chat_messages(messages), dict(extra_create_args)
         answer: str | None = None
         parser: PydanticOutputParser[Any] | None = None
         foreign = [foreign_tool_of(tool) for tool in chosen]
-        if isinstance(json_output, type) and issubclass(json_output, BaseModel):
-            if not self._model_info.get("structured_output", False):
-                raise ValueError(
-                    "Model does not support structured output. Set model_info['structured_output'] if it does."
-                )
+        if isinstance(json_output, type):
             if self._model_info["function_calling"]:
                 if not required:
                     # Without one, the model could answer with text that is not of the schema.
@@ -257,13 +145,11 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
                 parser = PydanticOutputParser(json_output)
                 told = ChatMessage(role=MessageRole.USER, content=parser.get_format_string(escape_json=False).strip())
                 chat_messages.append(told)
-        elif json_output is True:
+        elif json_output:
             raise ValueError(
                 "LlamaIndex's LLMs have no JSON mode in common; pass a pydantic class as json_output, or the option of "
                 "your LLM in extra_create_args"
             )
-        elif json_output not in (None, False):
-            raise ValueError(f"json_output must be a boolean or a Pydantic model class, got {json_output!r}")
         if foreign:
             options = {"allow_parallel_tool_calls": True, **options}
             if required:
@@ -280,7 +166,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
             return await asyncio.to_thread(llm.chat, request.messages, **request.options)
         return await llm.achat(request.messages, **request.options)
 
-    async def _read_stream(self, request: _Request, emit: Callable[[str], None]) -> CreateResult:
+    async def _ask_streaming(self, request: _Request, emit: Callable[[str], None]) -> CreateResult:
         last: ChatResponse | None = None
         reason: FinishReasons | None = None
         usage: RequestUsage | None = None
@@ -328,11 +214,7 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
         usage: RequestUsage | None,
     ) -> CreateResult:
         if usage is not None:
-            # Before anything else can fail: the tokens are paid for.
-            self._usage = RequestUsage(
-                prompt_tokens=self._usage.prompt_tokens + usage.prompt_tokens,
-                completion_tokens=self._usage.completion_tokens + usage.completion_tokens,
-            )
+            self._count(usage)
         message = from_chat_message(response.message)
         if not isinstance(message, AssistantMessage):
             raise ValueError(
@@ -358,15 +240,6 @@ class LlamaIndexChatCompletionClient(ChatCompletionClient, Component[LlamaIndexC
             logprobs=logprobs_of(response),
             thought=thought,
         )
-
-    def _check_vision(self, messages: Sequence[LLMMessage]) -> None:
-        if self._model_info["vision"]:
-            return
-        for message in messages:
-            if isinstance(message, UserMessage) and any(isinstance(part, Image) for part in message.content):
-                raise ValueError(
-                    "Model does not support vision and image was provided. Set model_info['vision'] if it does."
-                )
 
     def _to_config(self) -> LlamaIndexChatCompletionClientConfig:
         if self._source is None:
@@ -429,7 +302,3 @@ async def _from_thread(start: Callable[[], Any]) -> AsyncGenerator[ChatResponse,
     pieces = await asyncio.to_thread(start)
     while (piece := await asyncio.to_thread(next, pieces, done)) is not done:
         yield piece
-
-
-def _dump(messages: Sequence[LLMMessage]) -> list[dict[str, Any]]:
-    return [message.model_dump(mode="json") for message in messages]

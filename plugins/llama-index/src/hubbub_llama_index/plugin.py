@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hubbub_registry import AdapterSpec, ComponentSpec, hookimpl
+from hubbub_registry import AdapterSpec, CheckSpec, ComponentSpec, hookimpl
 
 _LLM = "llama_index.core.llms.llm.LLM"
 _RETRIEVER = "llama_index.core.base.base_retriever.BaseRetriever"
+_INDEX = "llama_index.core.indices.base.BaseIndex"
 _CLIENT = "hubbub_core.models._model_client.ChatCompletionClient"
 
 
@@ -66,6 +67,18 @@ def hubbub_adapters() -> list[AdapterSpec]:
             summary="What a LlamaIndex retriever finds gets into an agent's context",
         ),
         AdapterSpec(
+            source=_INDEX,
+            to="agent",
+            by="hubbub_llama_index.agent.refuse_index",
+            summary="An index is refused: its retriever, query engine or chat engine is an agent",
+        ),
+        AdapterSpec(
+            source=_INDEX,
+            to="memory",
+            by="hubbub_llama_index.memory.to_memory",
+            summary="What an index holds gets into an agent's context, and new contents into the index",
+        ),
+        AdapterSpec(
             source="llama_index.core.base.base_query_engine.BaseQueryEngine",
             to="agent",
             by="hubbub_llama_index.agent.from_query_engine",
@@ -115,5 +128,19 @@ def hubbub_adapters() -> list[AdapterSpec]:
             to=_LLM,
             by="hubbub_llama_index.llm.from_model_client",
             summary="The hub's model as a LlamaIndex LLM",
+        ),
+    ]
+
+
+@hookimpl
+def hubbub_checks() -> list[CheckSpec]:
+    return [
+        CheckSpec(
+            name="nltk_data",
+            summary="nltk reads the data of LlamaIndex's own sentence splitter",
+            by="hubbub_llama_index.checks.nltk_data",
+        ),
+        CheckSpec(
+            name="bm25", summary="what ranks a folder's passages is installed", by="hubbub_llama_index.checks.bm25"
         ),
     ]
