@@ -42,22 +42,31 @@ async def run_adapter(
     Raises:
         NoResultError: The run ended without a result.
         asyncio.CancelledError: The context's token was cancelled before or during the run.
+        Exception: What the adapter raised: the error itself, with a note that names the agent.
     """
     if context.cancellation_token.is_cancelled():
         raise asyncio.CancelledError(f"the run of agent {context.name!r} was cancelled")
-    stream = adapter.run(task, context)
     result: AgentResult | None = None
     try:
-        async for item in stream:
-            if isinstance(item, AgentResult):
-                result = item
-                break
-            yield item
-    finally:
-        # Closing awaits the run's own cleanup; a plain iterator without aclose() has none.
-        aclose = getattr(stream, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        stream = adapter.run(task, context)
+        try:
+            async for item in stream:
+                if isinstance(item, AgentResult):
+                    result = item
+                    break
+                yield item
+        finally:
+            # Closing awaits the run's own cleanup; a plain iterator without aclose() has none.
+            aclose = getattr(stream, "aclose", None)
+            if aclose is not None:
+                await aclose()
+    except Exception as error:
+        what = getattr(adapter, "label", None) or type(adapter).__name__
+        note = f"in agent {context.name!r} ({what})"
+        # Once: an adapter may raise the same error object again, such as that of a connection which is gone.
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+        raise
     if result is None:
         raise NoResultError(context.name)
     metadata = {"task": task.metadata.get("task", task.text()), **result.metadata}

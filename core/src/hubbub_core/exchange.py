@@ -79,14 +79,18 @@ class AgentChunk(BaseModel):
     """Agent type, or the name of a part within the agent."""
 
     kind: ChunkKind = "text"
+
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    """A `tool_call` has `name`, `call_id` and `arguments`, which is JSON text as in a `FunctionCall`; a `tool_result`
+    has `name`, `call_id` and `is_error`. Whatever else an adapter knows goes beside."""
 
 
 class AgentResult(BaseModel):
     """What an agent answers. A result without messages says nothing and is not published."""
 
     messages: list[LLMMessage] = Field(default_factory=list)
-    """The messages that the run added, in order; the last one is the answer."""
+    """The messages that the run added, in order; the last one is the answer. One with images is a `UserMessage`, since
+    an `AssistantMessage` has none."""
 
     source: str = ""
     """Agent type that answers; filled in by the runtime's side when an adapter leaves it empty."""
@@ -154,11 +158,13 @@ class AgentAdapter(Protocol):
     """What a framework's plugin implements: one run of one foreign agent.
 
     `run` is an async generator function (or returns an async iterator): any number of `AgentChunk`, then exactly one
-    `AgentResult`, the last item. Errors of the framework travel on as themselves. When the token in `context` is
-    cancelled, or the iterator is closed, everything the run has started ends before `run` returns.
+    `AgentResult`, the last item. Errors of the framework travel on as themselves; core adds a note that names the
+    agent. When the token in `context` is cancelled, or the iterator is closed, everything the run has started ends
+    before `run` returns.
 
-    Optional: `async save_state() -> Mapping[str, Any]` (JSON), `async load_state(state)`, `async close()`. One adapter
-    object serves one agent key, so it may keep the conversation.
+    Optional: `async save_state() -> Mapping[str, Any]` (JSON), `async load_state(state)`, `async close()`, and a text
+    `label` that says in such notes what it runs (`"LangGraph graph 'planner'"`; its class's name by default). One
+    adapter object serves one agent key, so it may keep the conversation.
     """
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncIterator[AgentChunk | AgentResult]:
@@ -169,8 +175,8 @@ class AgentAdapter(Protocol):
 def as_task(task: str | LLMMessage | Sequence[LLMMessage] | AgentTask | AgentResult) -> AgentTask:
     """Turn what people pass into a task.
 
-    A result becomes the next agent's task: each of its messages that holds text is read as a user message from its
-    author, and its sources go along.
+    A result becomes the next agent's task: each of its messages that holds text or images is read as a user message
+    from its author, and its sources go along.
     """
     if isinstance(task, AgentTask):
         return task
@@ -179,6 +185,9 @@ def as_task(task: str | LLMMessage | Sequence[LLMMessage] | AgentTask | AgentRes
     if isinstance(task, AgentResult):
         messages: list[LLMMessage] = []
         for message in task.messages:
+            if isinstance(message, UserMessage) and not isinstance(message.content, str):
+                messages.append(message)
+                continue
             text = message_text(message)
             if text and not isinstance(message, FunctionExecutionResultMessage):
                 messages.append(

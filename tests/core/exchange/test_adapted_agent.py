@@ -18,13 +18,18 @@ from hubbub_core import (
     CancellationToken,
     ClosureAgent,
     ClosureContext,
+    Image,
     MessageContext,
     SingleThreadedAgentRuntime,
     Source,
     TopicId,
     TypeSubscription,
 )
+from hubbub_core.exchange import as_task
 from hubbub_core.models import UserMessage
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""An image of one pixel, as base64."""
 
 
 class Counting:
@@ -278,3 +283,11 @@ async def test_closing_closes_every_session() -> None:
     await agent.close()
 
     assert [adapter.closed for adapter in adapters] == [True, True]
+
+
+def test_images_of_a_result_go_along_to_the_next_agent() -> None:
+    picture = UserMessage(content=["a gull", Image.from_base64(PNG)], source="painter")
+
+    task = as_task(AgentResult(messages=[picture], source="painter"))
+
+    assert task.messages == [picture]

@@ -156,6 +156,14 @@ async def test_agent_that_raises_ends_the_run_and_is_named(tmp_path: Path) -> No
     assert isinstance(caught.value.__cause__, LookupError)
 
 
+def test_agent_that_failed_is_named_once() -> None:
+    error = ValueError("no such town")
+    error.add_note("in agent 'guide' (LangGraph graph 'plan')")
+    error.add_note("asked about Bergen")
+
+    assert str(AgentFailedError("guide", error)) == "agent 'guide' failed: no such town asked about Bergen"
+
+
 async def test_hub_that_comes_to_rest_without_a_result_says_so(tmp_path: Path) -> None:
     with pytest.raises(HubRunError, match="came to rest without a result: nothing was published to 'answer'"):
         await run(hub(tmp_path, one("Silent")))

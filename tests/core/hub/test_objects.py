@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.objects import load_object, object_config
 from hubbub_core.hub.source import SourceError
 from hubbub_registry import CapabilityError, allow
 
@@ -89,3 +89,14 @@ def test_what_cannot_be_loaded_is_named(file: Path, attribute: str, offers: Any,
 def test_code_has_to_be_granted(file: Path) -> None:
     with pytest.raises(CapabilityError, match="a dict from"):
         load_object(f"{file}:found", dict, "a dict")
+
+
+def test_only_what_a_configuration_named_is_dumped_again() -> None:
+    assert object_config({"retriever": "birds.py:found"}, "the ByWord", "retriever") == {"retriever": "birds.py:found"}
+    with pytest.raises(NotImplementedError) as caught:
+        object_config(None, "the ByWord", "retriever")
+
+    assert str(caught.value) == (
+        "This component does not support dumping to config: the ByWord was passed as an object; load it from "
+        "`retriever: FILE.py:ATTRIBUTE` to dump it"
+    )

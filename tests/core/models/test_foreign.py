@@ -45,8 +45,10 @@ class Framework:
 class Client(ForeignChatCompletionClient[str]):
     """The client of that framework."""
 
-    def __init__(self, framework: Framework, model_info: ModelInfo = BLIND) -> None:
-        super().__init__(model_info)
+    def __init__(
+        self, framework: Framework, model_info: ModelInfo = BLIND, *, context_window: int | None = None
+    ) -> None:
+        super().__init__(model_info, model_name=type(framework).__name__, context_window=context_window)
         self.framework = framework
 
     def _request(
@@ -71,10 +73,7 @@ class Client(ForeignChatCompletionClient[str]):
         return CreateResult(finish_reason="stop", content=" ".join(words), usage=usage, cached=False)
 
     def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        return 0
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        return 0
+        return len(messages) + len(tools)
 
 
 class Answer(BaseModel):
@@ -187,3 +186,36 @@ async def test_errors_of_the_framework_arrive_as_themselves() -> None:
 def test_a_model_info_that_lacks_a_field_is_refused() -> None:
     with pytest.raises(ValueError, match="Missing required field 'vision'"):
         Client(Framework(), {})  # type: ignore[typeddict-item] # what is tested
+
+
+def test_the_window_less_what_is_said_is_left() -> None:
+    client = Client(Framework(), context_window=3)
+
+    assert [client.remaining_tokens(ASK * count) for count in (0, 1, 4)] == [3, 2, -1]
+    assert client.remaining_tokens(ASK, tools=[FunctionTool(look, "Look.")]) == 1
+
+
+def test_a_window_that_nobody_tells_is_warned_of_once() -> None:
+    client = Client(Framework())
+
+    with pytest.warns(UserWarning, match="the context window of Framework is not known") as told:
+        left = [client.remaining_tokens(ASK), client.remaining_tokens([])]
+
+    assert left == [127_999, 128_000]
+    assert [str(warning.message) for warning in told] == [
+        "the context window of Framework is not known; it is taken to be 128,000 tokens; pass context_window to say "
+        "what it is"
+    ]
+
+
+def test_a_model_may_know_its_window_itself() -> None:
+    class Knowing(Client):
+        def _window(self) -> int:
+            return 7
+
+    assert Knowing(Framework()).remaining_tokens(ASK) == 6
+
+
+def test_a_window_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^context_window must be positive, not 0$"):
+        Client(Framework(), context_window=0)

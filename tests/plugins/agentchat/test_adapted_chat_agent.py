@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import pytest
-from chat_scripts import asked, replay
+from chat_scripts import PNG, asked, replay
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from hubbub_agentchat.agents import AssistantAgent
-from hubbub_agentchat.base import TaskResult
-from hubbub_agentchat.exchange import AdaptedChatAgent, to_chat_agent
+from hubbub_agentchat.agents import AssistantAgent, BaseChatAgent
+from hubbub_agentchat.base import Response, TaskResult
+from hubbub_agentchat.conditions import TextMentionTermination
+from hubbub_agentchat.exchange import AdaptedChatAgent, from_chat_agent, to_chat_agent
 from hubbub_agentchat.messages import (
+    BaseAgentEvent,
     BaseChatMessage,
     HandoffMessage,
     ModelClientStreamingChunkEvent,
     MultiModalMessage,
+    StopMessage,
     TextMessage,
+    ThoughtEvent,
     ToolCallExecutionEvent,
     ToolCallRequestEvent,
+    UserInputRequestedEvent,
 )
-from hubbub_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, SelectorGroupChat
-from hubbub_core import AdaptedAgent, CancellationToken, FunctionCall
+from hubbub_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, SelectorGroupChat, Swarm
+from hubbub_core import AdaptedAgent, CancellationToken, FunctionCall, Image
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, Source
 from hubbub_core.models import (
     AssistantMessage,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
+    LLMMessage,
     RequestUsage,
     UserMessage,
 )
@@ -147,6 +155,215 @@ async def test_what_it_streams_becomes_chunks_thoughts_and_tool_events() -> None
     assert json.loads(answer.metadata["sources"])[0]["title"] == "facts.md"
     assert isinstance(result, TaskResult)
     assert len(result.messages) == 6
+
+
+class Returning:
+    """Yields what it was made with, and keeps its tasks."""
+
+    def __init__(self, *items: AgentChunk | AgentResult) -> None:
+        self.items = items
+        self.tasks: list[AgentTask] = []
+
+    async def run(self, task: AgentTask, context: AgentContext) -> AsyncIterator[AgentChunk | AgentResult]:
+        self.tasks.append(task)
+        for item in self.items:
+            yield item
+
+
+def returning(*items: AgentChunk | AgentResult) -> AdaptedChatAgent:
+    return AdaptedChatAgent(AdaptedAgent(lambda: Returning(*items), name="graph"))
+
+
+async def messages_of(*items: AgentChunk | AgentResult) -> list[Any]:
+    """Return what a participant says whose agent yields these."""
+    result = await returning(*items).run(task="go", output_task_messages=False)
+    return list(result.messages)
+
+
+async def test_what_an_agent_did_not_stream_comes_with_its_result() -> None:
+    picture = UserMessage(content=["a gull", Image.from_base64(PNG)], source="painter")
+
+    thought, early, drawn, later, answer = await messages_of(
+        AgentResult(
+            messages=[
+                AssistantMessage(content="I begin.", thought="where to begin", source="planner"),
+                picture,
+                AssistantMessage(content="Done.", thought="is that all", source="graph"),
+            ],
+            finish_reason="interrupt",
+            metadata={"interrupts": [{"id": "1", "value": "ok?"}], "lang": "de"},
+        )
+    )
+
+    assert (thought.content, later.content) == ("where to begin", "is that all")
+    assert (early.source, early.content, drawn.content) == ("planner", "I begin.", picture.content)
+    assert (answer.source, answer.content) == ("graph", "Done.")
+    assert answer.metadata == {
+        "finish_reason": "interrupt",
+        "interrupts": '[{"id": "1", "value": "ok?"}]',
+        "lang": "de",
+    }
+
+
+async def test_thought_that_was_streamed_does_not_come_again() -> None:
+    said = await messages_of(
+        AgentChunk(content="is that", source="graph", kind="thought"),
+        AgentChunk(content=" all\n", source="graph", kind="thought"),
+        AgentResult(messages=[AssistantMessage(content="Done.", thought="is that all", source="graph")]),
+    )
+
+    assert [message.to_text() for message in said] == ["is that all\n", "Done."]
+
+
+async def test_answer_with_images_has_them() -> None:
+    picture = UserMessage(content=["a gull", Image.from_base64(PNG)], source="graph")
+
+    (answer,) = await messages_of(AgentResult(messages=[picture]))
+
+    assert isinstance(answer, MultiModalMessage)
+    assert answer.content == picture.content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [('{"words": 615}', '{"words": 615}'), ({"words": 615}, '{"words": 615}'), (None, "{}"), ("", "{}")],
+)
+async def test_arguments_of_a_call_are_json_text(arguments: Any, text: str) -> None:
+    about = {"name": "count", "call_id": "1", "arguments": arguments}
+
+    request, _ = await messages_of(
+        AgentChunk(content="count", source="graph", kind="tool_call", metadata=about),
+        AgentResult.from_text("ok", source="graph"),
+    )
+
+    assert request.content == [FunctionCall(id="1", name="count", arguments=text)]
+
+
+async def test_what_a_chunk_tells_beside_its_text_is_metadata_of_the_event() -> None:
+    items = returning(
+        AgentChunk(content="ok", source="graph", metadata={"node": "planner", "within": ["outer"]}),
+        AgentResult.from_text("ok", source="graph"),
+    ).run_stream(task="go")
+
+    (chunk,) = [item async for item in items if isinstance(item, ModelClientStreamingChunkEvent)]
+    assert chunk.metadata == {"node": "planner", "within": '["outer"]'}
+
+
+async def test_agent_of_the_hub_hands_off_in_a_swarm() -> None:
+    handing = returning(AgentResult.from_text("Yours.", source="graph", metadata={"handoff": "helper"}))
+    team = Swarm(
+        [handing, AssistantAgent("helper", replay("hello"))], termination_condition=TextMentionTermination("hello")
+    )
+
+    result = await team.run(task="go", output_task_messages=False)
+
+    assert [(message.source, message.to_text()) for message in result.messages] == [
+        ("graph", "Yours."),
+        ("helper", "hello"),
+    ]
+
+
+async def test_metadata_of_the_newest_message_are_the_tasks() -> None:
+    adapter = Returning(AgentResult.from_text("ok", source="graph"))
+
+    await AdaptedChatAgent(AdaptedAgent(lambda: adapter, name="graph")).run(
+        task=TextMessage(content="yes", source="user", metadata={"resume": "yes"})
+    )
+
+    assert adapter.tasks[0].metadata == {"resume": "yes"}
+
+
+texts = st.text(min_size=1, max_size=8)
+usages = st.none() | st.builds(RequestUsage, st.integers(0, 9), st.integers(1, 9))
+parts = st.lists(texts | st.just(Image.from_base64(PNG)), min_size=1, max_size=3)
+calls = st.builds(FunctionCall, id=texts, name=texts, arguments=st.just("{}") | texts)
+results = st.builds(FunctionExecutionResult, content=texts, name=texts, call_id=texts, is_error=st.booleans())
+own = st.dictionaries(
+    texts.filter(lambda key: key not in {"task", "sources", "finish_reason", "handoff", "handoff_context", "stop"}),
+    st.text(max_size=8),
+    max_size=2,
+)
+about = st.builds(
+    lambda kept, reason: kept | reason,
+    own,
+    st.sampled_from([{}, {"finish_reason": "length"}]),
+)
+source = st.just("agent")
+inner = st.lists(
+    st.builds(ThoughtEvent, content=texts, source=source)
+    | st.builds(ToolCallRequestEvent, content=st.lists(calls, min_size=1, max_size=2), source=source)
+    | st.builds(ToolCallExecutionEvent, content=st.lists(results, min_size=1, max_size=2), source=source)
+    | st.builds(UserInputRequestedEvent, request_id=texts, source=source)
+    | st.builds(TextMessage, content=texts, source=source)
+    | st.builds(MultiModalMessage, content=parts, source=source),
+    max_size=5,
+)
+context: st.SearchStrategy[list[LLMMessage]] = st.lists(
+    st.builds(AssistantMessage, content=st.lists(calls, max_size=2), source=source, thought=st.none() | texts)
+    | st.builds(UserMessage, content=texts | parts, source=texts)
+    | st.builds(FunctionExecutionResultMessage, content=st.lists(results, max_size=2)),
+    max_size=2,
+)
+last = (
+    st.builds(TextMessage, content=texts, source=source, metadata=about, models_usage=usages)
+    | st.builds(MultiModalMessage, content=parts, source=source, metadata=about, models_usage=usages)
+    | st.builds(StopMessage, content=texts, source=source, metadata=about, models_usage=usages)
+    | st.builds(
+        HandoffMessage,
+        content=texts,
+        source=source,
+        metadata=about,
+        models_usage=usages,
+        target=texts,
+        context=context,
+    )
+)
+
+
+class Says(BaseChatAgent):
+    """Says what it was made with."""
+
+    def __init__(self, inner: Sequence[BaseAgentEvent | BaseChatMessage], last: BaseChatMessage) -> None:
+        super().__init__("agent", "Says it.")
+        self.response = Response(chat_message=last, inner_messages=inner)
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        return (BaseChatMessage,)
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        return self.response
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        pass
+
+
+def told(message: BaseAgentEvent | BaseChatMessage) -> list[Any]:
+    """Return what a message says, a list of calls or results as its items, for these are streamed one by one."""
+    if isinstance(message, ToolCallRequestEvent | ToolCallExecutionEvent):
+        return [(type(message), item) for item in message.content]
+    said = message.model_dump(exclude={"id", "created_at"})
+    return [said]
+
+
+def by_kind(messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> list[list[Any]]:
+    """Return what was said; what is streamed and what stands only in a result keep their order among themselves."""
+    return [
+        [item for message in messages if isinstance(message, kind) for item in told(message)]
+        for kind in (BaseAgentEvent, BaseChatMessage)
+    ]
+
+
+@settings(deadline=None)
+@given(inner, last)
+def test_what_a_chat_agent_says_comes_back_from_the_exchange_as_it_was(
+    inner: list[BaseAgentEvent | BaseChatMessage], last: BaseChatMessage
+) -> None:
+    there_and_back = to_chat_agent(from_chat_agent(Says(inner, last)))
+
+    result = asyncio.run(there_and_back.run(task="go", output_task_messages=False))
+
+    assert by_kind(result.messages) == by_kind([*inner, last])
 
 
 async def test_participant_is_given_new_messages_and_a_handoffs_context() -> None:

@@ -9,20 +9,31 @@ from typing import Any
 
 import pytest
 from chat_scripts import PNG, add, asked, calling, replay
+from pydantic import BaseModel
 
 from hubbub_agentchat.agents import AssistantAgent, BaseChatAgent
 from hubbub_agentchat.base import Handoff, Response
 from hubbub_agentchat.conditions import MaxMessageTermination
 from hubbub_agentchat.exchange import from_chat_agent, from_team
-from hubbub_agentchat.messages import BaseChatMessage, TextMessage
+from hubbub_agentchat.messages import (
+    BaseAgentEvent,
+    BaseChatMessage,
+    MultiModalMessage,
+    StructuredMessage,
+    TextMessage,
+    ThoughtEvent,
+    ToolCallSummaryMessage,
+)
 from hubbub_agentchat.teams import RoundRobinGroupChat
 from hubbub_core import AdaptedAgent, AgentId, CancellationToken, FunctionCall, Image, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentResult, AgentTask, Source
+from hubbub_core.memory import ListMemory, MemoryContent
 from hubbub_core.models import (
     AssistantMessage,
     CreateResult,
     FunctionExecutionResult,
     FunctionExecutionResultMessage,
+    RequestUsage,
     SystemMessage,
     UserMessage,
 )
@@ -56,7 +67,7 @@ async def test_result_holds_calls_results_answer_and_usage() -> None:
 
     request, execution, answer = result.messages
     assert request == AssistantMessage(
-        content=[FunctionCall(id="1", name="add", arguments='{"a": 1, "b": 2}')], source="helper"
+        content=[FunctionCall(id="1", name="add", arguments='{"a": 1, "b": 2}')], source="helper", thought="let me add"
     )
     assert isinstance(execution, FunctionExecutionResultMessage)
     assert answer == AssistantMessage(content="three", source="helper")
@@ -103,11 +114,10 @@ async def test_task_messages_keep_their_authors_and_images() -> None:
 
     result = await from_chat_agent(AssistantAgent("helper", client, system_message=None)).run(task)
 
-    first, second, passages, last = asked(client)
+    first, second, last = asked(client)
     assert first == UserMessage(content=["look", image], source="ada")
     assert second == UserMessage(content="I looked.", source="bob")
-    assert passages.content == "Passages found for the task:\n\n[1] facts.md\nA fact."
-    assert last == UserMessage(content="And?", source="ada")
+    assert last == UserMessage(content="And?\n\n[1] facts.md\nA fact.", source="ada")
     assert result.sources == task.sources
 
 
@@ -136,6 +146,143 @@ async def test_handoff_of_an_agent_is_named_in_the_result() -> None:
 
     assert result.metadata["handoff"] == "bob"
     assert result.text() == "Over."
+
+
+class Says(BaseChatAgent):
+    """Says what it was made with, and keeps what it is told."""
+
+    def __init__(self, *said: BaseAgentEvent | BaseChatMessage, name: str = "agent") -> None:
+        super().__init__(name, "Says it.")
+        self.said = said
+        self.told: list[BaseChatMessage] = []
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        return (BaseChatMessage,)
+
+    async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
+        self.told += messages
+        *inner, last = self.said
+        assert isinstance(last, BaseChatMessage)
+        return Response(chat_message=last, inner_messages=inner)
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        pass
+
+
+async def test_metadata_of_the_answer_and_its_finish_reason_are_those_of_the_result() -> None:
+    source = Source(content="A fact.", title="facts.md")
+    answer = TextMessage(
+        content="Once upon",
+        source="agent",
+        metadata={
+            "finish_reason": "length",
+            "citations": '[{"url": "https://a"}]',
+            "sources": json.dumps([source.model_dump(mode="json")]),
+        },
+    )
+
+    result = await from_chat_agent(Says(answer)).run("go")
+
+    assert (result.finish_reason, result.sources) == ("length", [source])
+    assert result.metadata == {"task": "go", "citations": '[{"url": "https://a"}]'}
+
+
+async def test_what_a_memory_found_is_among_the_sources_once() -> None:
+    memory = ListMemory()
+    await memory.add(MemoryContent(content="A fact.", mime_type="text/plain", metadata={"title": "facts.md"}))
+    known = Source(content="A fact.", title="facts.md", metadata={"title": "facts.md"})
+    agent = from_chat_agent(AssistantAgent("helper", replay("one", "two"), memory=[memory]))
+
+    first = await agent.run("go")
+    second = await agent.run(AgentTask.from_text("go", sources=[known]))
+
+    assert (first.sources, second.sources) == ([known], [known])
+
+
+async def test_sources_that_are_the_applications_own_stay_in_the_metadata() -> None:
+    answer = TextMessage(content="x", source="agent", metadata={"sources": "the usual"})
+
+    result = await from_chat_agent(Says(answer)).run("go")
+
+    assert (result.metadata["sources"], result.sources) == ("the usual", [])
+
+
+async def test_answer_of_a_model_that_was_cut_off_says_so() -> None:
+    cut = CreateResult(finish_reason="length", content="Once upon", usage=RequestUsage(0, 2), cached=False)
+
+    result = await from_chat_agent(AssistantAgent("helper", replay(cut))).run("Tell me a story.")
+
+    assert (result.text(), result.finish_reason) == ("Once upon", "length")
+
+
+async def test_thoughts_go_with_what_is_said_after_them_and_images_stay() -> None:
+    picture = MultiModalMessage(content=["a gull", Image.from_base64(PNG)], source="agent")
+    agent = Says(
+        ThoughtEvent(content="first", source="agent"),
+        ThoughtEvent(content="then", source="agent"),
+        TextMessage(content="Look:", source="agent"),
+        ThoughtEvent(content="this one", source="agent"),
+        picture,
+    )
+
+    result = await from_chat_agent(agent).run("go")
+
+    assert result.messages == [
+        AssistantMessage(content="Look:", thought="first\nthen", source="agent"),
+        AssistantMessage(content="", thought="this one", source="agent"),
+        UserMessage(content=picture.content, source="agent"),
+    ]
+
+
+async def test_calls_that_only_a_summary_tells_are_in_the_result() -> None:
+    call = FunctionCall(id="1", name="add", arguments="{}")
+    executed = FunctionExecutionResult(content="3", name="add", call_id="1", is_error=False)
+
+    result = await from_chat_agent(
+        Says(ToolCallSummaryMessage(content="3", source="agent", tool_calls=[call], results=[executed]))
+    ).run("go")
+
+    assert result.messages == [
+        AssistantMessage(content=[call], source="agent"),
+        FunctionExecutionResultMessage(content=[executed]),
+        AssistantMessage(content="3", source="agent"),
+    ]
+
+
+class Fact(BaseModel):
+    says: str
+
+
+async def test_content_of_a_structured_answer_is_in_the_metadata() -> None:
+    answer = StructuredMessage[Fact](content=Fact(says="x"), source="agent", format_string="It says {says}.")
+
+    result = await from_chat_agent(Says(answer)).run("go")
+
+    assert (result.text(), result.metadata["structured_response"]) == ("It says x.", {"says": "x"})
+
+
+async def test_metadata_of_a_task_reach_the_agent_as_texts() -> None:
+    agent = Says(TextMessage(content="x", source="agent"))
+
+    await from_chat_agent(agent).run(
+        AgentTask.from_text("go", metadata={"lang": "de", "limits": {"words": 3}, "task": "go"})
+    )
+
+    (told,) = agent.told
+    assert told.metadata == {"lang": "de", "limits": '{"words": 3}'}
+
+
+async def test_error_of_a_chat_agent_names_it() -> None:
+    with pytest.raises(ValueError, match="model ran out") as caught:
+        await from_chat_agent(AssistantAgent("helper", Failing([])), name="clerk").run("go")
+
+    assert caught.value.__notes__ == ["in agent 'clerk' (AssistantAgent 'helper')"]
+
+
+class Failing(ReplayChatCompletionClient):
+    async def create(self, *args: Any, **kwargs: Any) -> CreateResult:
+        raise ValueError("the model ran out")
 
 
 async def test_team_in_the_hub_streams_its_members_and_says_why_it_stopped() -> None:

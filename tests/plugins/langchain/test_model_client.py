@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
 from PIL import Image as PILImage
@@ -139,6 +139,25 @@ async def test_a_stream_ends_with_the_same_result(scripted: Callable[..., Any]) 
     assert pieces == ["<think>Greet ", "them.", "</think>Hi ", "to ", "you"]
     assert result == await client.create(ASK)
     assert client.total_usage() == client.actual_usage() == RequestUsage(6, 8)
+
+
+async def test_reasoning_is_streamed_once_and_what_follows_the_text_is_left_to_the_result() -> None:
+    """A second pair of tags would be text to whoever reads the stream, a `HubChatModel` on this client among them."""
+
+    class Rethinking(GenericFakeChatModel):
+        def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+            for thought, text in [("Greet.", "Hi "), ("Go on.", ""), ("", "you")]:
+                chunk = AIMessageChunk(content=text, additional_kwargs={"reasoning_content": thought})
+                yield ChatGenerationChunk(message=chunk)
+
+    client = adapt(Rethinking(messages=iter([])))
+
+    pieces, result = await streamed(client)
+    read = [chunk async for chunk in HubChatModel(model_client=client).astream("Hello?")]
+
+    assert pieces == ["<think>Greet.</think>Hi ", "you"]
+    assert (result.content, result.thought) == ("Hi you", "Greet.Go on.")
+    assert "".join(str(chunk.content) for chunk in read) == "Hi you"
 
 
 async def test_tools_reach_the_model_and_its_calls_come_back(scripted: Callable[..., Any]) -> None:
@@ -423,6 +442,8 @@ def test_an_unknown_window_is_one_warning(scripted: Callable[..., Any]) -> None:
         assert client.remaining_tokens([]) == 128_000
     assert client.remaining_tokens(ASK) < 128_000
     assert adapt(scripted(), context_window=50).remaining_tokens([]) == 50
+    with pytest.raises(ValueError, match=r"^context_window must be positive, not 0$"):
+        adapt(scripted(), context_window=0)
 
 
 @settings(deadline=None)  # the first example imports what the others have

@@ -86,7 +86,7 @@ async def test_nothing_found_is_said() -> None:
 
 
 async def test_a_task_without_text_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^agent 'finder' answers questions, but the task has no text$"):
+    with pytest.raises(ValueError, match=r"^agent 'finder' answers questions, but the task has no text\n"):
         await adapt(BIRDS, name="finder").run("  ")
 
 

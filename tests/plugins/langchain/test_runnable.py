@@ -291,7 +291,7 @@ async def test_errors_arrive_as_themselves() -> None:
 
     with pytest.raises(LookupError, match=r"^no such thing\n") as caught:
         await adapt(RunnableLambda(fail), name="finder").run("x")
-    assert caught.value.__notes__ == ["in the LangChain runnable 'finder', which is 'finder' in the hub"]
+    assert caught.value.__notes__ == ["in agent 'finder' (LangChain runnable 'finder')"]
 
 
 async def test_a_registered_runnable_answers_messages_of_the_runtime(scripted: Callable[..., Any]) -> None:

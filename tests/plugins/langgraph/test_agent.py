@@ -224,7 +224,7 @@ async def test_an_error_in_a_node_arrives_as_itself(graph_of: Any) -> None:
 
     with pytest.raises(Trouble, match="at sea") as caught:
         await from_graph(graph_of(MessagesState, fail), name="sailor").run("hi")
-    assert caught.value.__notes__[-1] == "in the LangGraph graph 'sailor', which is 'sailor' in the hub"
+    assert caught.value.__notes__[-1] == "in agent 'sailor' (LangGraph graph 'sailor')"
 
 
 async def test_cancelling_ends_the_nodes_before_the_run_returns(graph_of: Any) -> None:

@@ -95,4 +95,4 @@ async def test_an_error_in_a_node_is_the_cause_of_the_teams_and_names_the_member
 
     cause = caught.value.__cause__
     assert isinstance(cause, LookupError)
-    assert "in the LangGraph graph 'finder', which is 'finder' in the hub" in cause.__notes__
+    assert "in agent 'finder' (LangGraph graph 'finder')" in cause.__notes__

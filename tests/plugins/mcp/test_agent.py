@@ -84,6 +84,9 @@ async def test_declared_calls_answer_with_text_and_a_source_per_piece() -> None:
         ("tool_call", 'log({"topic": "all of fruit"})'),
         ("tool_result", _log("all of fruit")),
     ]
+    requested, executed = (chunk.metadata for chunk in chunks)
+    assert (requested["name"], requested["arguments"]) == ("log", '{"topic": "all of fruit"}')
+    assert executed == {"name": "log", "call_id": requested["call_id"], "is_error": False}
     assert result.sources == [
         Source(content="id: aaa1\nfirst green apple", title="aaa1 first", metadata={"tool": "log"}),
         Source(content="id: bbb2\nsecond red brick", title="bbb2 second", metadata={"tool": "log"}),
@@ -162,6 +165,10 @@ async def test_a_model_calls_tools_until_it_answers() -> None:
         ("tool_call", 'log({"topic": "pears"})'),
         ("tool_result", _log("pears")),
     ]
+    assert [chunk.metadata for chunk in chunks if chunk.kind != "text"] == [
+        {"name": "log", "call_id": "1", "arguments": '{"topic": "pears"}'},
+        {"name": "log", "call_id": "1", "is_error": False},
+    ]
     assert "".join(chunk.content for chunk in chunks if chunk.kind == "text") == "There are three."
     assert result.text() == "There are three."
     assert [type(message).__name__ for message in result.messages] == [
@@ -171,7 +178,7 @@ async def test_a_model_calls_tools_until_it_answers() -> None:
     ]
     assert [source.content for source in result.sources] == [_log("pears")]
     first = [getattr(message, "content", None) for message in model.create_calls[0]["messages"]]
-    assert first == ["Be short.", "How many?", "Passages found so far:\n\n[notes]\nan apple"]
+    assert first == ["Be short.", "How many?\n\n[1] notes\nan apple"]
     assert [tool["name"] for tool in model.create_calls[0]["tools"]] == ["log", "boom"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import pytest
@@ -12,12 +14,16 @@ from hubbub_core import CancellationToken
 from hubbub_core.tools import BaseTool
 from hubbub_mcp import (
     McpToolError,
+    SseServerParams,
     StdioMcpToolAdapter,
     StdioServerParams,
+    StreamableHttpServerParams,
     create_mcp_server_session,
     mcp_server_tools,
 )
 from hubbub_registry import CapabilityError, allow
+
+Serve = Callable[[str], AbstractAsyncContextManager[str]]
 
 
 async def test_every_tool_of_a_server_becomes_a_tool(complete: StdioServerParams) -> None:
@@ -101,4 +107,67 @@ async def test_a_session_ends_with_its_block_and_leaves_nothing(complete: StdioS
         result = await session.initialize()
 
     assert "complete" in result.model_dump_json()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def _fail_within(
+    params: StdioServerParams | SseServerParams | StreamableHttpServerParams, error: Exception
+) -> None:
+    """Raise an error in the block of a session."""
+    async with create_mcp_server_session(params) as session:
+        await session.initialize()
+        raise error
+
+
+async def test_an_error_in_a_sessions_block_leaves_it_as_itself(complete: StdioServerParams) -> None:
+    error = LookupError("not what I wanted")
+
+    with pytest.raises(LookupError) as caught:
+        await _fail_within(complete, error)
+
+    assert caught.value is error
+    assert caught.value.__context__ is None
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("transport", "path", "params"),
+    [("sse", "/sse", SseServerParams), ("streamable-http", "/mcp", StreamableHttpServerParams)],
+)
+async def test_an_error_in_the_block_of_a_session_over_http_leaves_it_as_itself(
+    transport: str, path: str, params: type[SseServerParams | StreamableHttpServerParams], serve: Serve
+) -> None:
+    error = LookupError("not what I wanted")
+
+    async with serve(transport) as url:
+        with pytest.raises(LookupError) as caught:
+            await _fail_within(params(url=url + path), error)
+
+    assert caught.value is error
+
+
+async def test_a_group_of_errors_in_a_sessions_block_leaves_it_as_that_group(complete: StdioServerParams) -> None:
+    group = ExceptionGroup("both", [LookupError("a"), ValueError("b")])
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await _fail_within(complete, group)
+
+    assert caught.value is group
+
+
+async def test_cancelling_a_task_in_a_sessions_block_ends_it_as_cancelled(complete: StdioServerParams) -> None:
+    entered = asyncio.Event()
+
+    async def talk() -> None:
+        async with create_mcp_server_session(complete) as session:
+            await session.initialize()
+            entered.set()
+            await asyncio.Event().wait()
+
+    talking = asyncio.create_task(talk())
+    await entered.wait()
+    talking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await talking
+
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -138,7 +138,7 @@ async def test_error_names_the_agent(make_agent: MakeAgent, server: OpenAIServer
     with pytest.raises(UnansweredRequestError) as refused:
         await adapt(make_agent(name="archivist")).run("Go")
 
-    assert refused.value.__notes__ == ["in the OpenAI agent 'archivist'"]
+    assert refused.value.__notes__ == ["in agent 'archivist' (OpenAIAgent 'archivist')"]
 
 
 @pytest.mark.parametrize("reply", [Stall("first words"), Calls(("wait", {}))], ids=["request", "tool"])

@@ -274,11 +274,10 @@ async def test_error_names_the_agent(make_assistant: MakeAssistant, service: Ope
 
     with pytest.raises(openai.AuthenticationError) as refused:
         await adapt(make_assistant(name="analyst")).run("Go")
-    with pytest.raises(ValueError, match="no 'file_search'") as unfit:
+    with pytest.raises(ValueError, match="agent 'analyst' could not use the files: its tools have no 'file_search'"):
         await make_assistant(name="analyst").on_upload_for_file_search("x", CancellationToken())
 
-    assert "in the OpenAI agent 'analyst'" in refused.value.__notes__
-    assert unfit.value.__notes__ == ["in the OpenAI agent 'analyst'"]
+    assert "in agent 'analyst' (OpenAIAssistantAgent 'analyst')" in refused.value.__notes__
 
 
 async def test_cancelling_a_call_of_the_hub_aborts_the_request(

@@ -288,7 +288,7 @@ async def test_an_error_of_the_model_arrives_as_itself_and_leaves_the_conversati
     with pytest.raises(ValueError, match="No more mock responses available") as caught:
         await agent.run("Who am I?")
 
-    assert caught.value.__notes__ == ["in the Semantic Kernel agent 'calc', which is 'adder' in the hub"]
+    assert caught.value.__notes__ == ["in agent 'adder' (Semantic Kernel agent 'calc')"]
     assert await agent.save_state() == before
     client.chat_completions.append("Ann.")
     await agent.run("Who am I then?")

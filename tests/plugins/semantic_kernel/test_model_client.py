@@ -126,6 +126,7 @@ async def test_a_stream_ends_with_the_whole_reply() -> None:
         finish_reason="stop", content="Hi to you", usage=RequestUsage(3, 4), cached=False, thought="Greet."
     )
     assert client.total_usage() == RequestUsage(6, 5)
+    assert client.actual_usage() == RequestUsage(3, 1)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -288,15 +289,23 @@ async def test_tools_and_functions_that_semantic_kernel_calls_exclude_each_other
 
 
 @pytest.mark.parametrize(("choice", "expected"), [("required", "required"), ("none", "none"), (WEATHER, "required")])
-async def test_a_tool_choice_is_handed_on_with_a_warning(choice: Any, expected: str) -> None:
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_tool_choice_is_handed_on_with_a_warning(choice: Any, expected: str, streaming: bool) -> None:
     other = ToolSchema(name="other")
     client = hub("x")
 
-    with pytest.warns(UserWarning, match="tool_choice is handed on as a function choice behavior"):
-        await client.create(ASK, tools=[WEATHER, other], tool_choice=choice)
+    async def ask() -> None:
+        if streaming:
+            _ = [item async for item in client.create_stream(ASK, tools=[WEATHER, other], tool_choice=choice)]
+        else:
+            await client.create(ASK, tools=[WEATHER, other], tool_choice=choice)
 
+    with pytest.warns(UserWarning, match="tool_choice is handed on as a function choice behavior") as told:
+        await ask()
+
+    assert [warning.filename for warning in told] == [__file__]  # it is the caller who can do something about it
     service: Any = client._client
-    call = service.model_client.create_calls[0]
+    (call,) = service.model_client.create_calls
     assert call["tool_choice"] == expected
     assert len(call["tools"]) == (1 if choice is WEATHER else 2)
 
@@ -312,9 +321,10 @@ PICTURE = UserMessage(content=["?", Image.from_pil(PILImage.new("RGB", (1, 1)))]
     ("options", "arguments", "error"),
     [
         ({"kernel": None}, {}, "a kernel must be given, either to the constructor or as extra_create_args"),
-        ({}, {"json_output": Sum}, "structured output is not supported through Semantic Kernel"),
+        ({}, {"json_output": Sum}, "^structured output is not supported through Semantic Kernel"),
+        ({}, {"json_output": "yes"}, "^json_output must be a boolean or a Pydantic model class, got 'yes'$"),
         ({}, {"messages": [PICTURE]}, "Model does not support vision and image was provided"),
-        ({"model_info": None}, {"tools": [WEATHER]}, "Model does not support function calling and tools were provided"),
+        ({"model_info": None}, {"tools": [WEATHER]}, "Model does not support function calling. Set model_info"),
         ({"model_info": None}, {"json_output": True}, "Model does not support JSON output"),
         (
             {},
@@ -467,6 +477,29 @@ async def test_reasoning_before_a_call_is_closed() -> None:
     assert items[:-1] == ["<think>Look.", "</think>"]
     assert isinstance(items[-1], CreateResult)
     assert items[-1].thought == "Look."
+
+
+async def test_reasoning_after_the_text_is_left_to_the_reply() -> None:
+    client = scripted(
+        [
+            {"content": "Hi "},
+            {"items": [StreamingReasoningContent(choice_index=0, text="Go on.")]},
+            {"content": "there"},
+        ]
+    )
+
+    items = [item async for item in client.create_stream(ASK)]
+
+    assert items[:-1] == ["Hi ", "there"]
+    assert isinstance(items[-1], CreateResult)
+    assert (items[-1].thought, items[-1].content) == ("Go on.", "Hi there")
+
+
+def test_it_tells_what_the_model_can_do_twice() -> None:
+    """`capabilities` are the whole `ModelInfo` (spec: 000 L27450)."""
+    client = hub()
+
+    assert client.capabilities == client.model_info == INFO
 
 
 def test_it_is_not_declarative() -> None:

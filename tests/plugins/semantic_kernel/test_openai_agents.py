@@ -230,7 +230,7 @@ async def test_an_error_of_the_service_names_the_agent_and_the_next_task_works(k
         with pytest.raises(Exception, match="The server is down") as caught:
             await agent.run("Hello?")
 
-        assert caught.value.__notes__ == ["in the Semantic Kernel agent 'calc', which is 'calc' in the hub"]
+        assert caught.value.__notes__ == ["in agent 'calc' (Semantic Kernel agent 'calc')"]
         assert (await agent.run("Again?")).text() == "Again."
 
 

@@ -248,7 +248,7 @@ async def test_an_error_of_an_agent_arrives_as_itself_and_ends_the_others() -> N
 
     assert caught.value.__notes__ == [
         "in its agent 'left'",
-        "in the Semantic Kernel orchestration 'both', which is 'both' in the hub",
+        "in agent 'both' (Semantic Kernel orchestration 'both')",
     ]
     assert waiting.ended.is_set()
     assert len(asyncio.all_tasks()) == 1

@@ -52,12 +52,17 @@ class AgentFailedError(HubRunError):
     def __init__(self, agent: str, error: BaseException) -> None:
         self.agent = agent
         self.error = error
-        text = one_line(error)
+        text = one_line(error, but=f"in agent {agent!r} ")
         # Some agents name themselves.
         super().__init__(f"agent {agent!r} failed: {text.removeprefix(f'agent {agent!r}: ')}")
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's text and notes in one line; its type where it has no text."""
-    parts = [str(error) or type(error).__name__, *getattr(error, "__notes__", ())]
-    return " ".join(" ".join(parts).split())
+def one_line(error: BaseException, *, but: str | None = None) -> str:
+    """Return an error's text and notes in one line; its type where it has no text.
+
+    Args:
+        error: The error.
+        but: How a note begins that the reader is told anyway.
+    """
+    notes = [note for note in getattr(error, "__notes__", ()) if but is None or not note.startswith(but)]
+    return " ".join(" ".join([str(error) or type(error).__name__, *notes]).split())

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from .source import SourceError, load_attribute
 
+__all__ = ["load_object", "object_config"]
+
 T = TypeVar("T")
 
 
@@ -31,6 +33,25 @@ def load_object(reference: str, kind: type[T], what: str, *, offers: Mapping[str
     if isinstance(found, kind):
         return found
     raise SourceError(reference, f"is of type {type(found).__name__}, not {what} or a function that returns one")
+
+
+def object_config(config: T | None, what: str, field: str) -> T:
+    """Return the configuration of a component around a framework's object, for `_to_config`.
+
+    Args:
+        config: The configuration that named the object; None where the object itself was passed.
+        what: The object in words, for the error: `"the FakeChatModel"`.
+        field: The configuration's field that names it.
+
+    Raises:
+        NotImplementedError: The object itself was passed, and no name leads to it.
+    """
+    if config is None:
+        raise NotImplementedError(
+            f"This component does not support dumping to config: {what} was passed as an object; load it from "
+            f"`{field}: FILE.py:ATTRIBUTE` to dump it"
+        )
+    return config
 
 
 def _made(reference: str, function: Any, offers: Mapping[str, Any]) -> Any:

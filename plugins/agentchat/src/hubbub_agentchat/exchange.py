@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from hubbub_agentchat import _exchange_answers as answering
 from hubbub_agentchat import _exchange_messages as conversion
 from hubbub_agentchat._fifo_lock import FifoLock
 from hubbub_agentchat._ownership import Closeable, close_all
@@ -18,9 +19,10 @@ from hubbub_agentchat.base import ChatAgent, Response, TaskResult, Team
 from hubbub_agentchat.messages import (
     BaseAgentEvent,
     BaseChatMessage,
-    ModelClientStreamingChunkEvent,
+    HandoffMessage,
+    MultiModalMessage,
+    StopMessage,
     TextMessage,
-    ThoughtEvent,
 )
 from hubbub_agentchat.messages._ids import new_message_id
 from hubbub_agentchat.state import BaseState
@@ -111,6 +113,7 @@ class RunnerAdapter:
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
+        self.label = f"{type(shared.runner).__name__} {shared.runner.name!r}"
         self._state: Mapping[str, Any] | None = None
 
     async def run(self, task: AgentTask, context: AgentContext) -> AsyncIterator[AgentChunk | AgentResult]:
@@ -193,7 +196,8 @@ class AdaptedChatAgent(BaseChatAgent):
 
     It is given the new messages of each turn and keeps the conversation itself, in a session of its own; or, when it
     keeps nothing (a graph without a checkpointer), the whole conversation each time. What it streams becomes chunks,
-    thoughts and tool events; its usage and sources go with the answer.
+    thoughts and tool events; its usage, sources, finish reason and metadata go with the answer, and whatever it said
+    before that stands among the inner messages. Of status chunks a team only hears of the one that waits for a user.
 
     Args:
         agent: What `adapt()` returned.
@@ -250,7 +254,7 @@ class AdaptedChatAgent(BaseChatAgent):
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
-        return (TextMessage,)
+        return (TextMessage, MultiModalMessage, HandoffMessage, StopMessage)
 
     async def on_messages(self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken) -> Response:
         return await final_response(self.on_messages_stream(messages, cancellation_token))
@@ -265,41 +269,36 @@ class AdaptedChatAgent(BaseChatAgent):
         """
         message_id = new_message_id()
         inner: list[BaseAgentEvent | BaseChatMessage] = []
-        seen = conversion.SeenCalls(self.name)
-        thought = ""
-        new = conversion.model_messages(messages)
-        task = AgentTask(messages=[*self._conversation, *new])
+        events = answering.EventMaker(self.name)
+        new = answering.model_messages(messages)
+        task = AgentTask(messages=[*self._conversation, *new], metadata=answering.task_metadata(messages))
         run = self._agent.run_stream(task, cancellation_token=cancellation_token)
         async with aclosing(run) as items:
             async for item in items:
-                if thought and not (isinstance(item, AgentChunk) and item.kind == "thought"):
-                    inner.append(ThoughtEvent(content=thought, source=self.name))
-                    thought = ""
-                    yield inner[-1]
                 if isinstance(item, AgentResult):
-                    for event in seen.of_result(item):
+                    for event in events.of_result(item):
                         inner.append(event)
                         yield event
-                    answer = conversion.answer(item, self.name, message_id)
+                    answer = answering.answer(item, self.name, message_id)
                     await self._remember(new, answer)
                     yield Response(chat_message=answer, inner_messages=inner)
                     return
-                if item.kind == "thought":
-                    thought += item.content
-                elif item.kind == "text":
-                    yield ModelClientStreamingChunkEvent(
-                        content=item.content, source=self.name, full_message_id=message_id
-                    )
-                elif (found := seen.of_chunk(item)) is not None:
-                    inner.append(found)
-                    yield found
+                for event in events.of_chunk(item):
+                    inner.append(event)
+                    yield event
+                if item.kind == "text":
+                    yield events.text_event(item, message_id)
 
-    async def _remember(self, new: Sequence[LLMMessage], answer: TextMessage) -> None:
+    async def _remember(self, new: Sequence[LLMMessage], answer: BaseChatMessage) -> None:
         if self._repeat is None:
             self._repeat = not (await self._agent.save_state()).get(_DEFAULT)
         if self._repeat:
             self._conversation.extend(new)
-            self._conversation.append(AssistantMessage(content=answer.content, source=self.name))
+            said = answer.to_model_message()
+            # The answers of a model are text: one with images stays a message of a user.
+            self._conversation.append(
+                AssistantMessage(content=said.content, source=self.name) if isinstance(said.content, str) else said
+            )
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Forget the conversation: the next turn begins with a new session."""

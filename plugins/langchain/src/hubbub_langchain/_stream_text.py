@@ -1,56 +1,8 @@
-"""Text that arrives in pieces: where a thought ends in it, and where a stop sequence begins."""
+"""Text that arrives in pieces, up to where a stop sequence begins in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
-
-Kind = Literal["text", "thought"]
-
-_START, _END = "<think>", "</think>"
-
-
-class ThoughtSplitter:
-    """Tells the thought of a stream from its text.
-
-    Clients of the hub that stream a model's reasoning begin with it, between `<think>` and `</think>`; the tags may be
-    cut anywhere. A tag further on in the text is text.
-    """
-
-    def __init__(self) -> None:
-        self._state: Literal["start", "thought", "text"] = "start"
-        self._held = ""
-
-    def feed(self, piece: str) -> Iterator[tuple[Kind, str]]:
-        """Take the next piece; yields what is certain now."""
-        self._held += piece
-        if self._state == "start":
-            if _START.startswith(self._held):
-                return  # not even the tag is complete
-            if self._held.startswith(_START):
-                self._state, self._held = "thought", self._held.removeprefix(_START)
-            else:
-                self._state = "text"
-        if self._state == "thought":
-            thought, tag, rest = self._held.partition(_END)
-            if tag:
-                self._state, self._held = "text", rest
-            else:
-                keep = _overlap(thought, (_END,))
-                thought, self._held = thought[: len(thought) - keep], thought[len(thought) - keep :]
-            if thought:
-                yield "thought", thought
-        if self._state == "text" and self._held:
-            text, self._held = self._held, ""
-            yield "text", text
-
-    def end(self) -> Iterator[tuple[Kind, str]]:
-        """Yield what was held back: the piece was the last one."""
-        held, self._held = self._held, ""
-        if self._state == "start" and held == _START:
-            return
-        if held:
-            yield "thought" if self._state == "thought" else "text", held
+from collections.abc import Sequence
 
 
 class StopCutter:

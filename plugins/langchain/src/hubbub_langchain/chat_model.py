@@ -25,11 +25,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, 
 from hubbub_core import CancellationToken
 from hubbub_core.blocking import LoopThread
 from hubbub_core.models import ChatCompletionClient, CreateResult
+from hubbub_core.models.thoughts import ThoughtSplitter
 from hubbub_core.tools import Tool
 from hubbub_core.utils import schema_to_pydantic_model
 
 from ._reply_chunks import final_chunk, last_chunk, text_chunk
-from ._stream_text import StopCutter, ThoughtSplitter, cut_at_stop
+from ._stream_text import StopCutter, cut_at_stop
 from ._tool_forms import hub_choice, hub_schema, openai_tool
 from .messages import from_create_result, from_langchain
 

@@ -29,6 +29,7 @@ from hubbub_core.models import (
     TopLogprob,
     UserMessage,
 )
+from hubbub_core.models.conversation import assistant_message, joined_results
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SOURCE = "hubbub_source"
@@ -70,19 +71,7 @@ def from_langchain(messages: Sequence[Any], *, source: str) -> list[LLMMessage]:
     Raises:
         ValueError: A message, or a part of one, has no form in the hub; the error names it.
     """
-    converted: list[LLMMessage] = []
-    for position, message in enumerate(messages):
-        if isinstance(message, lc.ToolMessage | lc.FunctionMessage):
-            result = _function_result(message)
-            if converted and isinstance(messages[position - 1], lc.ToolMessage | lc.FunctionMessage):
-                previous = converted[-1]
-                assert isinstance(previous, FunctionExecutionResultMessage)
-                previous.content.append(result)
-            else:
-                converted.append(FunctionExecutionResultMessage(content=[result]))
-        else:
-            converted.append(_from_langchain(message, source))
-    return converted
+    return joined_results(_from_langchain(message, source) for message in messages)
 
 
 def from_create_result(result: CreateResult, *, source: str | None = None) -> lc.AIMessage:
@@ -267,6 +256,8 @@ def _from_langchain(message: Any, source: str) -> LLMMessage:
         return UserMessage(content=_user_content(message), source=_source(message, "user"))
     if isinstance(message, lc.SystemMessage):
         return SystemMessage(content="\n".join(_texts(message)))
+    if isinstance(message, lc.ToolMessage | lc.FunctionMessage):
+        return FunctionExecutionResultMessage(content=[_function_result(message)])
     raise ValueError(f"{_article(message)} has no form among the hub's messages")
 
 
@@ -300,11 +291,9 @@ def _assistant_message(message: lc.AIMessage, source: str) -> AssistantMessage:
             thoughts.append(block.get("reasoning", ""))
         elif kind not in _CALL_BLOCKS:
             raise _unsupported(message, kind)
-    text, thought, author = "".join(texts), "\n".join(filter(None, thoughts)), _source(message, source)
-    calls = function_calls(message)
-    if calls:
-        return AssistantMessage(content=calls, thought="\n".join(filter(None, (thought, text))) or None, source=author)
-    return AssistantMessage(content=text, thought=thought or None, source=author)
+    return assistant_message(
+        "".join(texts), function_calls(message), filter(None, thoughts), source=_source(message, source)
+    )
 
 
 def _user_content(message: lc.BaseMessage) -> str | list[str | Image]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, NamedTuple, Self, cast
@@ -14,9 +13,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from hubbub_core import FunctionCall
-from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.objects import load_object, object_config
 from hubbub_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelFamily, ModelInfo
 from hubbub_core.models.foreign import ForeignChatCompletionClient, ToolChoice, schema_of
+from hubbub_core.models.thoughts import ThoughtTagger
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
@@ -26,7 +26,6 @@ from .chat_model import HubChatModel
 from .config import LangChainChatCompletionClientConfig
 from .messages import text_and_reasoning, to_create_result, to_langchain
 
-_DEFAULT_WINDOW = 128_000
 _ANY_JSON: dict[str, Any] = {"title": "answer", "description": "The answer.", "type": "object", "properties": {}}
 
 
@@ -57,7 +56,7 @@ class LangChainChatCompletionClient(
 
     Raises:
         TypeError: It is no chat model of LangChain.
-        ValueError: `model_info` lacks a field.
+        ValueError: `model_info` lacks a field, or `context_window` is not positive.
     """
 
     component_type: ClassVar[str] = "model"
@@ -73,10 +72,12 @@ class LangChainChatCompletionClient(
     ) -> None:
         if not isinstance(chat_model, BaseChatModel):
             raise TypeError(f"expected a chat model of langchain_core, not a {type(chat_model).__name__}")
-        super().__init__(_info_of(chat_model) if model_info is None else model_info)
+        super().__init__(
+            _info_of(chat_model) if model_info is None else model_info,
+            model_name=type(chat_model).__name__,
+            context_window=_profile(chat_model).get("max_input_tokens") if context_window is None else context_window,
+        )
         self._chat_model = chat_model
-        self._context_window = context_window or _profile(chat_model).get("max_input_tokens")
-        self._warned_window = False
         self._source: LangChainChatCompletionClientConfig | None = None
 
     @property
@@ -89,23 +90,19 @@ class LangChainChatCompletionClient(
 
     async def _ask_streaming(self, request: _Request, emit: Callable[[str], None]) -> CreateResult:
         chunks: list[AIMessage] = []
-        thinking = shown = False
+        tagger = ThoughtTagger()
         # LangChain types this as an iterator; it is a generator, which holds the model's request.
         stream = cast("AsyncGenerator[AIMessage, None]", request.runnable.astream(request.messages, **request.options))
         async with aclosing(stream):
             async for chunk in stream:
                 chunks.append(chunk)
                 text, thought = text_and_reasoning(chunk)
-                if thought:
-                    emit(thought if thinking else "<think>" + thought)
-                    thinking = True
-                if text:
-                    emit("</think>" + text if thinking else text)
-                    thinking, shown = False, True
-        if thinking:
-            emit("</think>")
+                if shown := tagger.feed(thought, text):
+                    emit(shown)
+        if closing := tagger.end():
+            emit(closing)
         result = self._result(_merged(chunks), request)
-        if not shown and request.answer is not None and isinstance(result.content, str) and result.content:
+        if not tagger.has_text and request.answer is not None and isinstance(result.content, str) and result.content:
             emit(result.content)  # it came as the arguments of a call
         return result
 
@@ -115,24 +112,6 @@ class LangChainChatCompletionClient(
         LangChain's models count by asking their service, or with a table that they fetch; this opens no connection.
         """
         return estimate_tokens(messages, [schema_of(tool) for tool in tools])
-
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        """Return about how many tokens of the model's window are left; negative when the messages do not fit.
-
-        A window that is not known counts as 128,000 tokens, with one warning.
-        """
-        window = self._context_window
-        if window is None:
-            window = _DEFAULT_WINDOW
-            if not self._warned_window:
-                self._warned_window = True
-                warnings.warn(
-                    f"the context window of {type(self._chat_model).__name__} is not known; it is taken to be "
-                    f"{window:,} tokens; pass context_window to say what it is",
-                    UserWarning,
-                    stacklevel=2,
-                )
-        return window - self.count_tokens(messages, tools=tools)
 
     def _request(
         self,
@@ -208,12 +187,7 @@ class LangChainChatCompletionClient(
         return result
 
     def _to_config(self) -> LangChainChatCompletionClientConfig:
-        if self._source is None:
-            raise NotImplementedError(
-                f"This component does not support dumping to config: the {type(self._chat_model).__name__} was passed "
-                "as an object; load it from `model: FILE.py:ATTRIBUTE` to dump it"
-            )
-        return self._source
+        return object_config(self._source, f"the {type(self._chat_model).__name__}", "model")
 
     @classmethod
     def _from_config(cls, config: LangChainChatCompletionClientConfig) -> Self:

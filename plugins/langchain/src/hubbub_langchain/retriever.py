@@ -10,21 +10,16 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from hubbub_core import AdaptedAgent, CancellationToken
-from hubbub_core.error_notes import naming_agent
-from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask, message_text
-from hubbub_core.hub.objects import load_object
-from hubbub_core.memory import Memory, MemoryContent, MemoryMimeType, MemoryQueryResult, UpdateContextResult
-from hubbub_core.model_context import ChatCompletionContext
-from hubbub_core.models import SystemMessage
+from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
+from hubbub_core.hub.objects import load_object, object_config
+from hubbub_core.memory import MemoryContent
+from hubbub_core.memory.foreign import ForeignRetrieverMemory
 from hubbub_core.passages import passages_text
 from hubbub_core.running import linked
 from hubbub_registry import Component
 
 from .config import RetrieverMemoryConfig
 from .documents import documents_in, sources_of
-
-_MIME_TYPE = "mime_type"
-"""Key of a document's metadata with the kind of its text, where that is not plain."""
 
 
 class RetrieverAdapter:
@@ -35,6 +30,7 @@ class RetrieverAdapter:
     """
 
     def __init__(self, retriever: BaseRetriever, config: RunnableConfig | None = None) -> None:
+        self.label = f"LangChain retriever {type(retriever).__name__}"
         self._retriever = retriever
         self._config = config
 
@@ -48,15 +44,16 @@ class RetrieverAdapter:
         query = task.text().strip()
         if not query:
             raise ValueError(f"agent {context.name!r} answers questions, but the task has no text")
-        with naming_agent(f"LangChain retriever {type(self._retriever).__name__}", context.name):
-            found = await linked(self._retriever.ainvoke(query, self._config), context.cancellation_token)
+        found = await linked(self._retriever.ainvoke(query, self._config), context.cancellation_token)
         sources = sources_of(found)
         text = passages_text(sources) or f"No passage found for: {query}"
         yield AgentResult.from_text(text, source=context.name, sources=sources)
 
 
-class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
+class RetrieverMemory(ForeignRetrieverMemory, Component[RetrieverMemoryConfig]):
     """What a retriever finds for the newest message, as the memory of an agent.
+
+    Options of a query are passed to the retriever; one of a vector store takes `k` and other options of its search.
 
     Args:
         retriever: The retriever, or a chain that begins with one and returns documents. A retriever of a vector store
@@ -78,43 +75,24 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         self._added: list[str] = []
         self._source: RetrieverMemoryConfig | None = None
 
-    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
-        """Add what is found for the newest message as a system message; nothing where nothing is found."""
-        messages = await model_context.get_messages()
-        text = message_text(messages[-1]).strip() if messages else ""
-        found = await self.query(text)
-        if found.results:
-            listed = "\n".join(f"{number}. {_text(entry)}" for number, entry in enumerate(found.results, 1))
-            await model_context.add_message(SystemMessage(content=f"\nRelevant memory content:\n{listed}\n"))
-        return UpdateContextResult(memories=found)
-
-    async def query(
-        self,
-        query: str | MemoryContent,
-        cancellation_token: CancellationToken | None = None,
-        **kwargs: Any,
-    ) -> MemoryQueryResult:
-        """Return the documents that are found, their metadata with them; nothing for an empty text.
+    async def _find(self, text: str, /, **options: Any) -> list[MemoryContent]:
+        """Return the documents that are found, their metadata with them.
 
         Args:
-            query: The text to look for.
-            cancellation_token: Cancels the search.
-            **kwargs: Passed to the retriever; one of a vector store takes `k` and other options of its search.
+            text: The text to look for.
+            **options: Passed to the retriever; one of a vector store takes `k` and other options of its search.
 
         Raises:
-            TypeError: The query is not text, or what was found is not documents.
+            TypeError: What was found is not documents.
         """
-        text = _text(query).strip()
-        if not text:
-            return MemoryQueryResult(results=[])
-        found = await linked(self._retriever.ainvoke(text, **kwargs), cancellation_token)
+        found = await self._retriever.ainvoke(text, **options)
         documents = documents_in(found)
         if not documents and found != []:
             raise TypeError(
                 f"{type(self._retriever).__name__} found {_article(found)}, not documents; a chain that is a memory "
                 "returns a list of them"
             )
-        return MemoryQueryResult(results=[_content(document) for document in documents])
+        return [self._content(document.page_content, _metadata(document)) for document in documents]
 
     async def add(self, content: MemoryContent, cancellation_token: CancellationToken | None = None) -> None:
         """Add a text to the retriever's vector store.
@@ -128,9 +106,7 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
                 f"{type(self._retriever).__name__} takes no documents; add to what it searches, or use the retriever "
                 "of a vector store"
             )
-        text, metadata = _text(content), dict(content.metadata or {})
-        if content.mime_type != MemoryMimeType.TEXT:
-            metadata[_MIME_TYPE] = content.serialize_mime_type(content.mime_type)
+        text, metadata = self._passage(content)
         self._added += await linked(adding([Document(page_content=text, metadata=metadata)]), cancellation_token)
 
     async def clear(self) -> None:
@@ -154,16 +130,8 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
             )
         self._added = []
 
-    async def close(self) -> None:
-        """Do nothing: the retriever belongs to whoever made it."""
-
     def _to_config(self) -> RetrieverMemoryConfig:
-        if self._source is None:
-            raise NotImplementedError(
-                f"This component does not support dumping to config: the {type(self._retriever).__name__} was passed "
-                "as an object; load it from `retriever: FILE.py:ATTRIBUTE` to dump it"
-            )
-        return self._source
+        return object_config(self._source, f"the {type(self._retriever).__name__}", "retriever")
 
     @classmethod
     def _from_config(cls, config: RetrieverMemoryConfig) -> Self:
@@ -192,24 +160,10 @@ def to_memory(retriever: Runnable[str, Any]) -> RetrieverMemory:
     return RetrieverMemory(retriever)
 
 
-def _text(query: str | MemoryContent) -> str:
-    content = query.content if isinstance(query, MemoryContent) else query
-    if not isinstance(content, str):
-        raise TypeError(f"a retriever takes text, not {type(content).__name__}")
-    return content
-
-
 def _article(found: object) -> str:
     name = type(found).__name__
     return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
 
 
-def _content(document: Document) -> MemoryContent:
-    identity = {} if document.id is None else {"id": document.id}
-    kind = document.metadata.get(_MIME_TYPE)
-    return MemoryContent(
-        content=document.page_content,
-        # A loader notes the kind of its file there, which the text that it made of it is not.
-        mime_type=kind if isinstance(kind, str) and kind.startswith("text/") else MemoryMimeType.TEXT,
-        metadata={**document.metadata, **identity},
-    )
+def _metadata(document: Document) -> dict[str, Any]:
+    return document.metadata if document.id is None else {**document.metadata, "id": document.id}

@@ -12,7 +12,6 @@ from langchain_core.runnables.config import merge_configs
 from pydantic import TypeAdapter
 
 from hubbub_core import AdaptedAgent
-from hubbub_core.error_notes import naming_agent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.hub.objects import load_object
 from hubbub_core.models import ChatCompletionClient, LLMMessage
@@ -76,6 +75,7 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
                 "not have; `pip install hubbub-langgraph` adapts it"
             )
         self.name = name or runnable_name(runnable)
+        self.label = f"LangChain runnable {self.name!r}"
         self.description = description or f"The LangChain runnable {self.name}."
         self._runnable = runnable
         self._question = question_for(runnable, self.name, input)
@@ -98,10 +98,27 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
             asyncio.CancelledError: The context's token was cancelled. A synchronous step that runs in a thread cannot
                 be stopped: it ends by itself, and what it returns is not used.
         """
-        with naming_agent(f"LangChain runnable {self.name!r}", context.name):
-            async with aclosing(self._run(task, context)) as items:
-                async for item in items:
-                    yield item
+        new = with_sources(task)
+        said = [*self._history, *new]
+        meter = UsageMeter()
+        config = merge_configs(
+            {"run_name": context.name}, self._config, {"callbacks": [meter], "metadata": {"session": context.session}}
+        )
+        collector = Collector(context.name, self._output)
+        stream = self._runnable.astream(self._question.build(task, said), config)
+        async with aclosing(iterate(stream, context.cancellation_token)) as pieces:
+            async for piece in pieces:
+                for chunk in collector.feed(piece):
+                    yield chunk
+        final = collector.final()
+        for chunk in collector.calls(final):
+            yield chunk
+        result = read_answer(context.name, self._output, final)
+        if not (result.usage.prompt_tokens or result.usage.completion_tokens):
+            result = result.model_copy(update={"usage": meter.usage})
+        if self._question.takes_conversation:
+            self._history = [*said, *result.messages]
+        yield result
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the conversation as JSON; empty before the first run, and for a Runnable that takes no messages."""
@@ -124,29 +141,6 @@ class RunnableAgent(ComponentBase[RunnableAgentConfig], Component[RunnableAgentC
         """Close the model client that this agent built for itself; a shared one stays open."""
         if self._model is not None:
             await self._model.close()
-
-    async def _run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
-        new = with_sources(task)
-        said = [*self._history, *new]
-        meter = UsageMeter()
-        config = merge_configs(
-            {"run_name": context.name}, self._config, {"callbacks": [meter], "metadata": {"session": context.session}}
-        )
-        collector = Collector(context.name, self._output)
-        stream = self._runnable.astream(self._question.build(task, said), config)
-        async with aclosing(iterate(stream, context.cancellation_token)) as pieces:
-            async for piece in pieces:
-                for chunk in collector.feed(piece):
-                    yield chunk
-        final = collector.final()
-        for chunk in collector.calls(final):
-            yield chunk
-        result = read_answer(context.name, self._output, final)
-        if not (result.usage.prompt_tokens or result.usage.completion_tokens):
-            result = result.model_copy(update={"usage": meter.usage})
-        if self._question.takes_conversation:
-            self._history = [*said, *result.messages]
-        yield result
 
     def _to_config(self) -> RunnableAgentConfig:
         if self._source is None:

@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 
 from hubbub_core import CancellationToken, trace_tool_span
 from hubbub_core.blocking import LoopThread
-from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.objects import load_object, object_config
 from hubbub_core.running import linked
 from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema
 from hubbub_core.utils import schema_to_pydantic_model
@@ -136,12 +136,7 @@ class LangChainToolAdapter(BaseTool[BaseModel, Any], Component[LangChainToolAdap
 
     def _to_config(self) -> LangChainToolAdapterConfig:
         # The documents' class is not declarative (spec: newer N-494); what came from a file has a name to go by.
-        if self._source is None:
-            raise NotImplementedError(
-                f"This component does not support dumping to config: the LangChain tool {self.name!r} was passed as an "
-                "object; load it from `tool: FILE.py:ATTRIBUTE` to dump it"
-            )
-        return self._source
+        return object_config(self._source, f"the LangChain tool {self.name!r}", "tool")
 
     @classmethod
     def _from_config(cls, config: LangChainToolAdapterConfig) -> Self:

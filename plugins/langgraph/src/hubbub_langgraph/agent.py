@@ -17,7 +17,6 @@ from langgraph.pregel import Pregel
 from langgraph.types import Interrupt
 
 from hubbub_core import AdaptedAgent, CancellationToken
-from hubbub_core.error_notes import naming_agent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import AssistantMessage, ChatCompletionClient
 from hubbub_langchain.documents import sources_behind
@@ -97,6 +96,7 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         if not isinstance(graph, Pregel):
             raise TypeError(f"expected a compiled LangGraph graph, not a {type(graph).__name__}")
         self.name = name or graph_name(graph)
+        self.label = f"LangGraph graph {self.name!r}"
         self.description = description or f"The LangGraph graph {self.name}."
         self._graph = graph
         self._build_input = input_builder(graph, self.name, input)
@@ -135,10 +135,9 @@ class LangGraphAgent(ComponentBase[LangGraphAgentConfig], Component[LangGraphAge
         if self._saver is not None:
             await _acquire(self._turn, context.cancellation_token)
         try:
-            with naming_agent(f"LangGraph graph {self.name!r}", context.name):
-                async with contextlib.aclosing(self._run(task, context)) as items:
-                    async for item in items:
-                        yield item
+            async with contextlib.aclosing(self._run(task, context)) as items:
+                async for item in items:
+                    yield item
         finally:
             if self._saver is not None:
                 self._turn.release()

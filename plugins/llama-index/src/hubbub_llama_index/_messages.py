@@ -20,6 +20,7 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
+from hubbub_core.models.conversation import assistant_message, joined_results, user_content
 
 _SYSTEM = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _ASSISTANT = (MessageRole.ASSISTANT, MessageRole.CHATBOT, MessageRole.MODEL)
@@ -52,16 +53,11 @@ def from_chat_messages(
     names: dict[str, str] = {}
     for message in messages:
         if message.role in _TOOL:
-            result = _result(message, names)
-            last = converted[-1] if converted else None
-            if isinstance(last, FunctionExecutionResultMessage):
-                last.content.append(result)
-            else:
-                converted.append(FunctionExecutionResultMessage(content=[result]))
-            continue
-        converted.append(from_chat_message(message, user=user, assistant=assistant))
-        names.update({call.id: call.name for call in _calls(message)})
-    return converted
+            converted.append(FunctionExecutionResultMessage(content=[_result(message, names)]))
+        else:
+            converted.append(from_chat_message(message, user=user, assistant=assistant))
+            names.update({call.id: call.name for call in _calls(message)})
+    return joined_results(converted)
 
 
 def from_chat_message(message: ChatMessage, *, user: str = "user", assistant: str = "assistant") -> LLMMessage:
@@ -79,13 +75,7 @@ def from_chat_message(message: ChatMessage, *, user: str = "user", assistant: st
         return FunctionExecutionResultMessage(content=[_result(message, {})])
     calls = _calls(message)
     thoughts = [block.content for block in message.blocks if isinstance(block, ThinkingBlock) and block.content]
-    text = _text(message)
-    if calls:
-        # The hub has one place for what comes along with calls, be it text or reasoning.
-        thoughts += [text] if text else []
-    return AssistantMessage(
-        content=calls or text, thought="\n".join(thoughts) if thoughts else None, source=name or assistant
-    )
+    return assistant_message(_text(message), calls, thoughts, source=name or assistant)
 
 
 def from_create_result(result: CreateResult) -> ChatMessage:
@@ -182,9 +172,7 @@ def _user_content(message: ChatMessage) -> str | list[str | Image]:
             parts.append(_image(block))
         else:
             raise _refused(block, message)
-    if not parts:
-        return ""
-    return parts[0] if len(parts) == 1 and isinstance(parts[0], str) else parts
+    return user_content(parts)
 
 
 def _image(block: ImageBlock) -> Image:

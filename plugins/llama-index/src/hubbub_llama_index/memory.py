@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
 from hubbub_core import CancellationToken
-from hubbub_core.exchange import message_text
-from hubbub_core.hub.objects import load_object
-from hubbub_core.memory import Memory, MemoryContent, MemoryMimeType, MemoryQueryResult, UpdateContextResult
-from hubbub_core.model_context import ChatCompletionContext
-from hubbub_core.models import SystemMessage
+from hubbub_core.hub.objects import load_object, object_config
+from hubbub_core.memory import MemoryContent, MemoryQueryResult
+from hubbub_core.memory.foreign import ForeignRetrieverMemory
 from hubbub_core.running import linked
 from hubbub_registry import Component
 
 from ._retrieval import retrieve
 from .config import RetrieverMemoryConfig
 
-_MIME_TYPE: Final = "mime_type"
 
-
-class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
+class RetrieverMemory(ForeignRetrieverMemory, Component[RetrieverMemoryConfig]):
     """What a retriever finds for the newest message, as the memory of an agent.
 
     A retriever that is synchronous underneath runs in a thread. A thread cannot be stopped: when the query is
@@ -51,15 +47,6 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         self._added: list[str] = []
         self._source: RetrieverMemoryConfig | None = None
 
-    async def update_context(self, model_context: ChatCompletionContext) -> UpdateContextResult:
-        """Add what is found for the newest message as a system message; nothing where nothing is found."""
-        messages = await model_context.get_messages()
-        found = await self.query(message_text(messages[-1]) if messages else "")
-        if found.results:
-            listed = "\n".join(f"{number}. {_text(entry)}" for number, entry in enumerate(found.results, 1))
-            await model_context.add_message(SystemMessage(content=f"\nRelevant memory content:\n{listed}\n"))
-        return UpdateContextResult(memories=found)
-
     async def query(
         self,
         query: str | MemoryContent,
@@ -80,11 +67,13 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
         """
         if kwargs:
             raise TypeError(f"a LlamaIndex retriever takes no option {sorted(kwargs)[0]!r} with a query")
-        text = _text(query).strip()
-        if not text:
-            return MemoryQueryResult(results=[])
-        found = await linked(retrieve(self._retriever, text), cancellation_token)
-        return MemoryQueryResult(results=[_content(node) for node in found])
+        return await super().query(query, cancellation_token)
+
+    async def _find(self, text: str, /, **options: Any) -> list[MemoryContent]:
+        return [
+            self._content(node.node.get_content(MetadataMode.NONE), _metadata(node))
+            for node in await retrieve(self._retriever, text)
+        ]
 
     async def add(self, content: MemoryContent, cancellation_token: CancellationToken | None = None) -> None:
         """Insert a text into the index.
@@ -97,9 +86,7 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
                 f"{type(self._retriever).__name__} takes no documents; make the memory of its index, with "
                 "adapt(index, to='memory'), or insert them there"
             )
-        text, metadata = _text(content), dict(content.metadata or {})
-        if content.mime_type != MemoryMimeType.TEXT:
-            metadata[_MIME_TYPE] = content.serialize_mime_type(content.mime_type)
+        text, metadata = self._passage(content)
         node = TextNode(text=text, metadata=metadata)
         await linked(self._index.ainsert_nodes([node]), cancellation_token)
         self._added.append(node.node_id)
@@ -116,17 +103,8 @@ class RetrieverMemory(Memory, Component[RetrieverMemoryConfig]):
             self._added = []
             self._retriever = self._index.as_retriever(**self._options)
 
-    async def close(self) -> None:
-        """Do nothing: the retriever belongs to whoever made it."""
-
     def _to_config(self) -> RetrieverMemoryConfig:
-        if self._source is None:
-            given = type(self._index or self._retriever).__name__
-            raise NotImplementedError(
-                f"This component does not support dumping to config: the {given} was passed as an object; load it "
-                "from `retriever: FILE.py:ATTRIBUTE` to dump it"
-            )
-        return self._source
+        return object_config(self._source, f"the {type(self._index or self._retriever).__name__}", "retriever")
 
     @classmethod
     def _from_config(cls, config: RetrieverMemoryConfig) -> Self:
@@ -147,21 +125,6 @@ def to_memory(retriever: BaseRetriever | BaseIndex[Any], **options: Any) -> Retr
     return RetrieverMemory(retriever, **options)
 
 
-def _text(query: str | MemoryContent) -> str:
-    content = query.content if isinstance(query, MemoryContent) else query
-    if not isinstance(content, str):
-        raise TypeError(f"a retriever takes text, not {type(content).__name__}")
-    return content
-
-
-def _content(found: NodeWithScore) -> MemoryContent:
-    metadata = {**found.node.metadata, "node_id": found.node.node_id}
-    if found.score is not None:
-        metadata["score"] = float(found.score)
-    kind = found.node.metadata.get(_MIME_TYPE)
-    return MemoryContent(
-        content=found.node.get_content(MetadataMode.NONE),
-        # A loader notes the kind of its file there, which the text that it made of it is not.
-        mime_type=kind if isinstance(kind, str) and kind.startswith("text/") else MemoryMimeType.TEXT,
-        metadata=metadata,
-    )
+def _metadata(found: NodeWithScore) -> dict[str, Any]:
+    score = {} if found.score is None else {"score": float(found.score)}
+    return {**found.node.metadata, "node_id": found.node.node_id, **score}

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from hubbub_core import Image
 from hubbub_core.exchange import message_text
-from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.objects import load_object, object_config
 from hubbub_core.models import (
     AssistantMessage,
     ChatCompletionClient,
@@ -32,6 +32,7 @@ from hubbub_core.models import (
     UserMessage,
 )
 from hubbub_core.models.foreign import ForeignChatCompletionClient, ToolChoice, schema_of
+from hubbub_core.models.thoughts import ThoughtTagger
 from hubbub_core.tools import Tool, ToolSchema
 from hubbub_registry import Component
 
@@ -86,7 +87,7 @@ class LlamaIndexChatCompletionClient(
     def __init__(self, llm: LLM, *, model_info: ModelInfo | None = None) -> None:
         if not isinstance(llm, LLM):
             raise TypeError(f"expected an LLM of llama_index.core, not a {type(llm).__name__}")
-        super().__init__(_info_of(llm) if model_info is None else model_info)
+        super().__init__(_info_of(llm) if model_info is None else model_info, model_name=type(llm).__name__)
         self._llm = llm
         self._source: LlamaIndexChatCompletionClientConfig | None = None
 
@@ -117,9 +118,9 @@ class LlamaIndexChatCompletionClient(
                 total += sum(_PER_IMAGE for part in message.content if isinstance(part, Image))
         return total + sum(len(encode(json.dumps(schema_of(tool)))) for tool in tools)
 
-    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []) -> int:
-        """Return about how many tokens of the context window, as the LLM tells it, are left; negative if too many."""
-        return self._llm.metadata.context_window - self.count_tokens(messages, tools=tools)
+    def _window(self) -> int:
+        """Return the tokens of the context window, which every LLM of LlamaIndex tells."""
+        return self._llm.metadata.context_window
 
     def _request(
         self,
@@ -170,30 +171,29 @@ class LlamaIndexChatCompletionClient(
         last: ChatResponse | None = None
         reason: FinishReasons | None = None
         usage: RequestUsage | None = None
-        thinking = shown = False
+        tagger = ThoughtTagger()
         stream = await self._stream(request)
         try:
             async for response in stream:
                 # The services tell these in different pieces: why it stopped before the last one, the tokens after it.
                 last, reason, usage = response, finish_reason_of(response) or reason, usage_of(response) or usage
-                # The hub's own models stream their reasoning as text, and LlamaIndex shows it once more at the end.
-                if not shown and (thought := response.additional_kwargs.get("thinking_delta")):
-                    emit(thought if thinking else f"<think>{thought}")
-                    thinking = True
+                # The hub's own models stream their reasoning as text; what LlamaIndex shows of it at the end once more
+                # comes after that text, and so is left out.
+                thought = response.additional_kwargs.get("thinking_delta") or ""
                 # What a model says beside its structured answer is not part of it.
-                if response.delta and request.answer is None and request.parser is None:
-                    emit(f"</think>{response.delta}" if thinking and not shown else response.delta)
-                    shown = True
+                text = response.delta if request.answer is None and request.parser is None else None
+                if shown := tagger.feed(thought, text or ""):
+                    emit(shown)
         finally:
             aclose = getattr(stream, "aclose", None)
             if aclose is not None:
                 await aclose()
-        if thinking and not shown:
-            emit("</think>")
+        if closing := tagger.end():
+            emit(closing)
         if last is None:
             raise ValueError(f"the stream of {type(self._llm).__name__} ended without an answer")
         result = self._result(last, request, reason, usage)
-        if not shown and isinstance(result.content, str) and result.content:
+        if not tagger.has_text and isinstance(result.content, str) and result.content:
             emit(result.content)  # a structured answer, as it was checked
         return result
 
@@ -242,12 +242,7 @@ class LlamaIndexChatCompletionClient(
         )
 
     def _to_config(self) -> LlamaIndexChatCompletionClientConfig:
-        if self._source is None:
-            raise NotImplementedError(
-                f"This component does not support dumping to config: the {type(self._llm).__name__} was passed as an "
-                "object; load it from `llm: FILE.py:ATTRIBUTE` to dump it"
-            )
-        return self._source
+        return object_config(self._source, f"the {type(self._llm).__name__}", "llm")
 
     @classmethod
     def _from_config(cls, config: LlamaIndexChatCompletionClientConfig) -> Self:

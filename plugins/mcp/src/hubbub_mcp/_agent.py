@@ -8,9 +8,11 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from hubbub_core import FunctionCall
 from hubbub_core.exchange import AgentChunk, AgentResult, Source
 from hubbub_core.models import (
     AssistantMessage,
@@ -21,8 +23,8 @@ from hubbub_core.models import (
     LLMMessage,
     RequestUsage,
     SystemMessage,
-    UserMessage,
 )
+from hubbub_core.passages import with_sources
 from hubbub_core.progress import Progress, progress_to
 from hubbub_core.tools import TextResultContent, ToolResult, ToolSchema, Workbench
 from hubbub_registry import Component, ComponentBase, ComponentModel, HubbubError
@@ -31,7 +33,6 @@ from ._plan import McpCall
 from ._workbench import McpWorkbench
 
 if TYPE_CHECKING:
-    from hubbub_core import FunctionCall
     from hubbub_core.exchange import AgentContext, AgentTask
 
 _MESSAGES: TypeAdapter[list[LLMMessage]] = TypeAdapter(list[LLMMessage])
@@ -168,12 +169,14 @@ class McpAgent(ComponentBase[BaseModel], Component[McpAgentConfig]):
         sources: list[Source] = []
         for call in self._calls:
             arguments = call.filled(text)
-            yield _call_chunk(context.name, call.tool, arguments)
-            result = await self._workbench.call_tool(call.tool, arguments, context.cancellation_token)
+            shown = json.dumps(arguments, ensure_ascii=False)
+            made = FunctionCall(id=str(uuid4()), name=call.tool, arguments=shown)
+            yield _call_chunk(context.name, made)
+            result = await self._workbench.call_tool(call.tool, arguments, context.cancellation_token, made.id)
             if result.is_error:
                 await self._raise_if_lost()
                 raise McpCallError(context.name, call.tool, result.to_text("[image]"))
-            yield _result_chunk(context.name, result)
+            yield _result_chunk(context.name, made, result)
             found = call.pieces([part.content for part in result.result if isinstance(part, TextResultContent)], text)
             answer += [source.content for source in found] or [f"{call.tool} found nothing."]
             if call.as_ == "passages":
@@ -201,7 +204,7 @@ class McpAgent(ComponentBase[BaseModel], Component[McpAgentConfig]):
         added: list[LLMMessage] = []
         sources: list[Source] = []
         usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
-        given = [*self._conversation, *task.messages, *_as_messages(task.sources)]
+        given = [*self._conversation, *with_sources(task)]
         for turn in range(self._max_tool_iterations + 1):
             # After the last round of calls the model is offered no tools, so that it has to answer.
             tools = await self._workbench.list_tools() if turn < self._max_tool_iterations else []
@@ -222,9 +225,9 @@ class McpAgent(ComponentBase[BaseModel], Component[McpAgentConfig]):
                 break
             results: list[FunctionExecutionResult] = []
             for call in reply.content:
-                yield _call_chunk(context.name, call.name, call.arguments)
+                yield _call_chunk(context.name, call)
                 result = await self._execute(call, context)
-                yield _result_chunk(context.name, result)
+                yield _result_chunk(context.name, call, result)
                 text = result.to_text("[image]")
                 results.append(
                     FunctionExecutionResult(content=text, name=result.name, call_id=call.id, is_error=result.is_error)
@@ -310,29 +313,23 @@ def _is_shared(model: ComponentModel) -> bool:
     return model.provider.startswith("ref:")
 
 
-def _as_messages(sources: Sequence[Source]) -> list[LLMMessage]:
-    """Return what earlier agents found as a message that a model can read."""
-    if not sources:
-        return []
-    passages = [
-        f"[{source.title or source.uri or number}]\n{source.content}" for number, source in enumerate(sources, 1)
-    ]
-    return [UserMessage(content="Passages found so far:\n\n" + "\n\n".join(passages), source="sources")]
-
-
 def _failed(name: str, text: str) -> ToolResult:
     return ToolResult(name=name, result=[TextResultContent(content=text)], is_error=True)
 
 
-def _call_chunk(agent: str, tool: str, arguments: Mapping[str, Any] | str) -> AgentChunk:
-    shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return AgentChunk(content=f"{tool}({shown})", source=agent, kind="tool_call", metadata={"tool": tool})
+def _call_chunk(agent: str, call: FunctionCall) -> AgentChunk:
+    return AgentChunk(
+        content=f"{call.name}({call.arguments})",
+        source=agent,
+        kind="tool_call",
+        metadata={"name": call.name, "call_id": call.id, "arguments": call.arguments},
+    )
 
 
-def _result_chunk(agent: str, result: ToolResult) -> AgentChunk:
+def _result_chunk(agent: str, call: FunctionCall, result: ToolResult) -> AgentChunk:
     return AgentChunk(
         content=result.to_text("[image]"),
         source=agent,
         kind="tool_result",
-        metadata={"tool": result.name, "is_error": result.is_error},
+        metadata={"name": result.name, "call_id": call.id, "is_error": result.is_error},
     )

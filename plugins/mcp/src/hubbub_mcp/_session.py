@@ -36,17 +36,43 @@ async def create_mcp_server_session(
 
     Raises:
         McpServerError: The process cannot be started.
+        Exception: What was raised in the block, as itself. Only where something else has failed along with it, there is
+            an `ExceptionGroup`.
     """
-    async with (
-        open_transport(server_params, lambda line: None) as transport,
-        client_session(
-            transport.streams,
-            {
-                "sampling_callback": sampling_callback,
-                "elicitation_callback": elicitation_callback,
-                "list_roots_callback": list_roots_callback,
-            },
-            server_params.request_timeout(),
-        ) as session,
-    ):
-        yield session
+    raised: BaseException | None = None
+    alone: BaseException | None = None
+    try:
+        async with (
+            open_transport(server_params, lambda line: None) as transport,
+            client_session(
+                transport.streams,
+                {
+                    "sampling_callback": sampling_callback,
+                    "elicitation_callback": elicitation_callback,
+                    "list_roots_callback": list_roots_callback,
+                },
+                server_params.request_timeout(),
+            ) as session,
+        ):
+            try:
+                yield session
+            except BaseException as exc:
+                raised = exc
+                raise
+    except BaseExceptionGroup as group:
+        alone = _alone(group, raised)
+        if alone is group:
+            raise
+    # Outside the handler, where the error would get the group as its context. And without a group too: the session
+    # cancels its task group on the way out, and anyio 4.5 then takes a cancellation of this task for that and drops it.
+    error = raised if alone is None else alone
+    if error is not None:
+        raise error
+
+
+def _alone(group: BaseExceptionGroup[BaseException], raised: BaseException | None) -> BaseException:
+    """Take off the groups that the task groups of session and transport have put around one error."""
+    error: BaseException = group
+    while error is not raised and isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

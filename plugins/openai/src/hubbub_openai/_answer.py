@@ -17,6 +17,7 @@ from hubbub_core.models import (
     RequestUsage,
     TopLogprob,
 )
+from hubbub_core.models.thoughts import parse_r1_content
 
 from ._tools import normalize_name
 
@@ -155,31 +156,6 @@ def make_result(
         logprobs=logprobs,
         thought=thought,
     )
-
-
-def parse_r1_content(content: str) -> tuple[str | None, str]:
-    """Split the reasoning off a text of the family `r1` (newer N-288, N-407).
-
-    Returns:
-        The thought and the rest; None and the text unchanged, with a warning, if there is no `<think>..</think>`.
-    """
-    start, end = content.find("<think>"), content.find("</think>")
-    if start == -1 or end == -1:
-        warnings.warn(
-            "Could not find <think>..</think> field in model response content. No thought was extracted.",
-            UserWarning,
-            stacklevel=3,
-        )
-        return None, content
-    if end < start:
-        warnings.warn(
-            "Found </think> before <think> in model response content. No thought was extracted.",
-            UserWarning,
-            stacklevel=3,
-        )
-        return None, content
-    thought = content[start + len("<think>") : end].strip()
-    return thought, content[end + len("</think>") :].strip()
 
 
 def sum_usage(*parts: RequestUsage) -> RequestUsage:

@@ -235,7 +235,8 @@ class BaseOpenAIChatCompletionClient(ChatCompletionClient):
                 if not started:
                     started = True
                     self._log_stream_start(request)
-                for piece in answer.feed(chunk):
+                piece = answer.feed(chunk)
+                if piece:
                     yield piece
         if not started:
             raise ModelEndpointError(self._base_url, self._model, "ended its stream before the answer began")

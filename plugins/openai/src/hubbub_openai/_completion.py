@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hubbub_core import FunctionCall
 from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, RequestUsage
+from hubbub_core.models.thoughts import ThoughtTagger
 
 from . import _answer
 
@@ -75,7 +76,7 @@ class StreamedAnswer:
         self._family = family
         self._content: list[str] = []
         self._reasoning: list[str] = []
-        self._thinking = False
+        self._shown = ThoughtTagger()
         self._calls: list[_PartialCall] = []
         self._logprobs: list[ChatCompletionTokenLogprob] = []
         self._finish_reason: str | None = None
@@ -85,8 +86,8 @@ class StreamedAnswer:
         self.model: str | None = None
         """The model that the server says it used."""
 
-    def feed(self, chunk: Any) -> list[str]:
-        """Take the next chunk and return the texts it adds, thoughts wrapped by `<think>` and `</think>`.
+    def feed(self, chunk: Any) -> str:
+        """Take the next chunk and return the text it adds, thoughts wrapped by `<think>` and `</think>`; may be empty.
 
         Raises:
             ValueError: The answer is of a kind that is not supported.
@@ -96,34 +97,25 @@ class StreamedAnswer:
             self.usage = _answer.usage(chunk.usage)
         choice = self._first_choice(chunk)
         if choice is None:
-            return []
+            return ""
         if choice.finish_reason:
             self._finish_reason = choice.finish_reason
         self._logprobs.extend(_answer.logprobs(choice) or ())
         delta = choice.delta
         if delta is None:
-            return []
+            return ""
         _refuse_function_call(delta)
-        pieces: list[str] = []
         reasoning = _answer.reasoning_of(delta)
-        if reasoning:
-            pieces.append(reasoning if self._thinking else "<think>" + reasoning)
-            self._thinking = True
-            self._reasoning.append(reasoning)
         text = _answer.text_of(delta.content) or _answer.text_of(getattr(delta, "refusal", None))
-        if text:
-            pieces.append(self.end_of_thought() + text)
-            self._content.append(text)
+        self._reasoning.append(reasoning)
+        self._content.append(text)
         for part in delta.tool_calls or ():
             self._feed_call(part)
-        return pieces
+        return self._shown.feed(reasoning, text)
 
     def end_of_thought(self) -> str:
         """Return what closes the thought in the shown text, once; empty when none is open."""
-        if not self._thinking:
-            return ""
-        self._thinking = False
-        return "</think>"
+        return self._shown.end()
 
     def result(self) -> CreateResult:
         """Return the whole answer. Call it once, after the last chunk."""

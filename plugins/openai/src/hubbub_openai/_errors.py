@@ -1,4 +1,4 @@
-"""Errors: of the endpoint, told with its address; of the model's work; and whose agent they happened to."""
+"""Errors: of the endpoint, told with its address, and of the model's work."""
 
 from __future__ import annotations
 
@@ -49,16 +49,6 @@ class ResponseFailedError(HubbubError, RuntimeError):
 
 class UnansweredRequestError(HubbubError, RuntimeError):
     """The model asks for something that needs an answer, and nobody is there to give one."""
-
-
-@contextmanager
-def agent_errors(name: str) -> Iterator[None]:
-    """Name the agent in a note of whatever error leaves the block."""
-    try:
-        yield
-    except Exception as exc:
-        exc.add_note(f"in the OpenAI agent {name!r}")
-        raise
 
 
 def shown_url(url: str) -> str:

@@ -25,7 +25,7 @@ from ._answer import sum_usage
 from ._assistant_files import AssistantFiles, readable_paths
 from ._assistant_threads import AssistantThreads
 from ._chat_messages import model_messages, refuse_model_client
-from ._errors import ResponseFailedError, agent_errors
+from ._errors import ResponseFailedError
 from ._function_tools import FunctionTools, hub_tool
 from ._linked import linked
 from ._model_answer import ModelAnswer
@@ -209,10 +209,9 @@ class OpenAIAssistantAgent(ServiceAgent):
 
     async def handle_incoming_message(self, message: BaseChatMessage, cancellation_token: CancellationToken) -> None:
         """Append a message of any class to the thread, without an answer (newer N-246)."""
-        with agent_errors(self.name):
-            await self._ensure_open(cancellation_token)
-            for each in model_messages(message):
-                await linked(self._threads.add(self._state, each), cancellation_token)
+        await self._ensure_open(cancellation_token)
+        for each in model_messages(message):
+            await linked(self._threads.add(self._state, each), cancellation_token)
 
     async def handle_text_message(self, content: str, cancellation_token: CancellationToken) -> None:
         """Append a text of the user to the thread, without an answer (spec: 000 L23084)."""
@@ -220,11 +219,10 @@ class OpenAIAssistantAgent(ServiceAgent):
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Delete what came into the thread since an agent first opened it; what was there before stays (000 L23098)."""
-        with agent_errors(self.name):
-            if self._resumed:
-                await self._ensure_open(cancellation_token)
-            if self._opened:
-                await linked(self._threads.clear(self._state), cancellation_token)
+        if self._resumed:
+            await self._ensure_open(cancellation_token)
+        if self._opened:
+            await linked(self._threads.clear(self._state), cancellation_token)
 
     async def on_upload_for_code_interpreter(
         self, file_paths: str | Iterable[str], cancellation_token: CancellationToken
@@ -235,14 +233,13 @@ class OpenAIAssistantAgent(ServiceAgent):
             ValueError: The agent has no tool `code_interpreter`.
             OSError: A file cannot be read; none was uploaded.
         """
-        with agent_errors(self.name):
-            paths = self._paths(file_paths, "code_interpreter")
-            if not paths:
-                return
-            await self._ensure_open(cancellation_token)
-            file_ids = await self._files.upload(self._state, paths, cancellation_token)
-            self._state.code_file_ids.extend(file_ids)
-            await self._files_changed(cancellation_token)
+        paths = self._paths(file_paths, "code_interpreter")
+        if not paths:
+            return
+        await self._ensure_open(cancellation_token)
+        file_ids = await self._files.upload(self._state, paths, cancellation_token)
+        self._state.code_file_ids.extend(file_ids)
+        await self._files_changed(cancellation_token)
 
     async def on_upload_for_file_search(
         self, file_paths: str | Iterable[str], cancellation_token: CancellationToken
@@ -254,16 +251,15 @@ class OpenAIAssistantAgent(ServiceAgent):
             OSError: A file cannot be read; none was uploaded.
             ResponseFailedError: The store could not read all files.
         """
-        with agent_errors(self.name):
-            paths = self._paths(file_paths, "file_search")
-            if not paths:
-                return
-            await self._ensure_open(cancellation_token)
-            file_ids = await self._files.upload(self._state, paths, cancellation_token)
-            if self._state.vector_store_id is None:
-                await self._files.make_store(self._state, cancellation_token)
-                await self._files_changed(cancellation_token)
-            await self._files.add_to_store(self._state, file_ids, cancellation_token)
+        paths = self._paths(file_paths, "file_search")
+        if not paths:
+            return
+        await self._ensure_open(cancellation_token)
+        file_ids = await self._files.upload(self._state, paths, cancellation_token)
+        if self._state.vector_store_id is None:
+            await self._files.make_store(self._state, cancellation_token)
+            await self._files_changed(cancellation_token)
+        await self._files.add_to_store(self._state, file_ids, cancellation_token)
 
     def _paths(self, file_paths: str | Iterable[str], tool: str) -> list[Path]:
         if tool not in self._setup.builtin:
@@ -276,25 +272,22 @@ class OpenAIAssistantAgent(ServiceAgent):
 
     async def delete_uploaded_files(self, cancellation_token: CancellationToken) -> None:
         """Delete the files that this agent uploaded; those that are gone already count as deleted."""
-        with agent_errors(self.name):
-            had_code_files = bool(self._state.code_file_ids)
-            await self._files.delete_files(self._state, cancellation_token)
-            if had_code_files:
-                await self._files_changed(cancellation_token)
+        had_code_files = bool(self._state.code_file_ids)
+        await self._files.delete_files(self._state, cancellation_token)
+        if had_code_files:
+            await self._files_changed(cancellation_token)
 
     async def delete_vector_store(self, cancellation_token: CancellationToken) -> None:
         """Delete the vector store that this agent made, if it made one."""
-        with agent_errors(self.name):
-            if self._state.vector_store_id is not None:
-                await self._files.delete_store(self._state, cancellation_token)
-                await self._files_changed(cancellation_token)
+        if self._state.vector_store_id is not None:
+            await self._files.delete_store(self._state, cancellation_token)
+            await self._files_changed(cancellation_token)
 
     async def delete_assistant(self, cancellation_token: CancellationToken) -> None:
         """Delete the assistant if this agent made it; on Responses there is none at the service."""
-        with agent_errors(self.name):
-            await linked(self._threads.delete_assistant(self._state), cancellation_token)
-            if self._backend == "assistants" and self._state.assistant_id is None:
-                self._opened = False
+        await linked(self._threads.delete_assistant(self._state), cancellation_token)
+        if self._backend == "assistants" and self._state.assistant_id is None:
+            self._opened = False
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return what leads back to the thread, the files and the vector store."""

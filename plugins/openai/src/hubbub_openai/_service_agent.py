@@ -12,7 +12,6 @@ from hubbub_agentchat.messages import BaseAgentEvent, BaseChatMessage, ModelClie
 from hubbub_core import CancellationToken
 
 from ._agent_events import step_events
-from ._errors import agent_errors
 from ._model_answer import ModelAnswer, Piece
 
 
@@ -31,14 +30,13 @@ class ServiceAgent(BaseChatAgent):
         Raises:
             asyncio.CancelledError: The token was cancelled. The HTTP request is aborted and running tools are ended.
         """
-        with agent_errors(self.name):
-            async with aclosing(self._answer(messages, cancellation_token, stream=False)) as items:
-                async for item in items:
-                    if isinstance(item, Response):
-                        return item
+        async with aclosing(self._answer(messages, cancellation_token, stream=False)) as items:
+            async for item in items:
+                if isinstance(item, Response):
+                    return item
         raise AssertionError("the answer ends with a Response")
 
-    async def on_messages_stream(
+    def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
         """Answer new messages; yields pieces of text, thoughts, calls and results as they arise, the `Response` last.
@@ -46,10 +44,7 @@ class ServiceAgent(BaseChatAgent):
         Raises:
             asyncio.CancelledError: The token was cancelled. The HTTP request is aborted and running tools are ended.
         """
-        with agent_errors(self.name):
-            async with aclosing(self._answer(messages, cancellation_token, stream=True)) as items:
-                async for item in items:
-                    yield item
+        return self._answer(messages, cancellation_token, stream=True)
 
     async def _events(
         self, pieces: AsyncGenerator[Piece, None], answers: list[ModelAnswer]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from semantic_kernel.contents.utils.author_role import AuthorRole
 
 from hubbub_core import FunctionCall
 from hubbub_core.models import ChatCompletionTokenLogprob, CreateResult, FinishReasons, RequestUsage, TopLogprob
+from hubbub_core.models.thoughts import parse_r1_content
 
 from ._calls import CallCollector
 from .messages import finish_reason, refused, usage_of, value_text
@@ -97,7 +97,7 @@ class ReplyCollector:
             thoughts += [text] if text else []
             return self._result(calls, thoughts, usage, "function_calls")
         if split_thought and not thoughts:
-            thought, text = split_thinking(text)
+            thought, text = parse_r1_content(text)
             thoughts += [] if thought is None else [thought]
         return self._result(text, thoughts, usage, finish_reason(self._reason))
 
@@ -156,19 +156,6 @@ def _logprob(token: Any) -> ChatCompletionTokenLogprob:
 
 def _read(found: Any, name: str) -> Any:
     return found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
-
-
-def split_thinking(text: str) -> tuple[str | None, str]:
-    """Split the reasoning off a text of the family `r1`; None and the text unchanged, with a warning, without one."""
-    start, end = text.find("<think>"), text.find("</think>")
-    if start == -1 or end < start:
-        warnings.warn(
-            "Could not find <think>..</think> field in model response content. No thought was extracted.",
-            UserWarning,
-            stacklevel=2,
-        )
-        return None, text
-    return text[start + len("<think>") : end].strip(), text[end + len("</think>") :].strip()
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,6 @@ from semantic_kernel.contents.utils.author_role import AuthorRole
 from semantic_kernel.functions.kernel_arguments import KernelArguments
 
 from hubbub_core import AdaptedAgent
-from hubbub_core.error_notes import naming_agent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import AssistantMessage
 from hubbub_core.passages import with_sources
@@ -42,6 +41,7 @@ class SKAgentAdapter:
     def __init__(
         self, agent: Agent, *, thread: ThreadFactory | None = None, arguments: Mapping[str, Any] | None = None
     ) -> None:
+        self.label = f"Semantic Kernel agent {agent.name!r}"
         self._agent = agent
         self._new_thread = thread or default_factory(agent)
         self._arguments = arguments
@@ -91,9 +91,8 @@ class SKAgentAdapter:
         before = await mark(self._thread)
         recorder, watch = Recorder(context.name, emit), Watch(self._agent)
         try:
-            with naming_agent(f"Semantic Kernel agent {self._agent.name!r}", context.name):
-                await self._invoke(watch.agent, messages, recorder)
-                watch.check()
+            await self._invoke(watch.agent, messages, recorder)
+            watch.check()
         except BaseException:
             self._go_back(before)
             await watch.abandon()

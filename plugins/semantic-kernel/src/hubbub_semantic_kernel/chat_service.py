@@ -19,10 +19,10 @@ from semantic_kernel.contents.streaming_reasoning_content import StreamingReason
 from semantic_kernel.contents.utils.author_role import AuthorRole
 
 from hubbub_core.models import AssistantMessage, ChatCompletionClient, CreateResult
+from hubbub_core.models.thoughts import PieceKind, ThoughtSplitter
 from hubbub_core.tools import ToolSchema
 
 from ._signatures import takes
-from ._thoughts import Kind, ThoughtSplitter
 from .messages import call_item, from_chat_messages, sk_finish_reason, to_chat_messages
 
 _CHOICES = ("auto", "required", "none")
@@ -159,7 +159,7 @@ class HubChatCompletion(ChatCompletionClientBase):
             arguments[_USAGE] = arguments["extra_create_args"].pop(_USAGE, True)
         stream = self.model_client.create_stream(from_chat_messages(chat_history.messages), **arguments)
         splitter = ThoughtSplitter()
-        streamed: set[Kind] = set()
+        streamed: set[PieceKind] = set()
         try:
             async for item in stream:
                 for kind, text in splitter.feed(item) if isinstance(item, str) else splitter.end():

@@ -29,6 +29,7 @@ from hubbub_core.models import (
     SystemMessage,
     UserMessage,
 )
+from hubbub_core.models.conversation import assistant_message, joined_results, user_content
 
 IS_ERROR: Final = "is_error"
 """Key in the metadata of a function result which says that the call failed; Semantic Kernel has no field for it."""
@@ -84,15 +85,7 @@ def from_chat_messages(
         ValueError: A part has no counterpart in the hub: audio, files, annotations, images of anybody but users,
             images by address.
     """
-    converted: list[LLMMessage] = []
-    for message in messages:
-        next_one = from_chat_message(message, user=user, assistant=assistant)
-        last = converted[-1] if converted else None
-        if isinstance(next_one, FunctionExecutionResultMessage) and isinstance(last, FunctionExecutionResultMessage):
-            last.content.extend(next_one.content)
-        else:
-            converted.append(next_one)
-    return converted
+    return joined_results(from_chat_message(message, user=user, assistant=assistant) for message in messages)
 
 
 def from_chat_message(message: ChatMessageContent, *, user: str = "user", assistant: str = "assistant") -> LLMMessage:
@@ -110,12 +103,7 @@ def from_chat_message(message: ChatMessageContent, *, user: str = "user", assist
     calls = [call_of(item) for item in message.items if isinstance(item, FunctionCallContent)]
     thoughts = [item.text for item in message.items if isinstance(item, ReasoningContent) and item.text is not None]
     text = "\n".join(_texts(message, FunctionCallContent, ReasoningContent))
-    if calls and text:
-        # The hub has one place for what comes along with calls, be it text or reasoning (spec: newer N-288).
-        thoughts.append(text)
-    return AssistantMessage(
-        content=calls or text, thought="\n".join(thoughts) if thoughts else None, source=message.name or assistant
-    )
+    return assistant_message(text, calls, thoughts, source=message.name or assistant)
 
 
 def call_of(item: FunctionCallContent) -> FunctionCall:
@@ -254,9 +242,7 @@ def _user_content(message: ChatMessageContent) -> str | list[str | Image]:
             parts.append(_image(item))
         else:
             raise refused(item, message)
-    if not parts:
-        return ""
-    return parts[0] if len(parts) == 1 and isinstance(parts[0], str) else parts
+    return user_content(parts)
 
 
 def _image_item(image: Image) -> ImageContent:

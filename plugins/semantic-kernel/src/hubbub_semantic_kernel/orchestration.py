@@ -20,7 +20,6 @@ from semantic_kernel.contents.function_result_content import FunctionResultConte
 from semantic_kernel.contents.streaming_chat_message_content import StreamingChatMessageContent
 
 from hubbub_core import AdaptedAgent
-from hubbub_core.error_notes import naming_agent
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import AssistantMessage, FinishReasons, LLMMessage, RequestUsage
 from hubbub_core.passages import with_sources
@@ -40,6 +39,7 @@ class OrchestrationAdapter:
     """
 
     def __init__(self, orchestration: OrchestrationBase[Any, Any]) -> None:
+        self.label = f"Semantic Kernel orchestration {orchestration.name!r}"
         self._orchestration = orchestration
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
@@ -50,9 +50,7 @@ class OrchestrationAdapter:
             if not messages:
                 raise ValueError(f"agent {context.name!r} was given a task without messages")
             run = _Run(self._orchestration, context.name, emit)
-            with naming_agent(f"Semantic Kernel orchestration {self._orchestration.name!r}", context.name):
-                value = await run.value(messages)
-            return run.result(value)
+            return run.result(await run.value(messages))
 
         return stream_work(work, context.cancellation_token)
 

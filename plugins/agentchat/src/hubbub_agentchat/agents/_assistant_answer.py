@@ -74,7 +74,12 @@ class AnswerMaker:
         """
         factory = self.structured
         if factory is None:
-            return TextMessage(content=text, source=self._name, models_usage=reply.usage, id=message_id)
+            # Readers want to know of a text that was cut off.
+            early = reply.finish_reason in ("length", "content_filter")
+            metadata = {"finish_reason": reply.finish_reason} if early else {}
+            return TextMessage(
+                content=text, source=self._name, models_usage=reply.usage, metadata=metadata, id=message_id
+            )
         return factory.StructuredMessage(
             content=factory.ContentModel.model_validate_json(text),
             source=self._name,
