@@ -51,6 +51,18 @@ async def test_sessions_of_one_engine_know_nothing_of_each_other() -> None:
     assert "I am Bob" not in asked(client)
 
 
+async def test_two_agents_of_one_engine_know_nothing_of_each_other() -> None:
+    client = ReplayChatCompletionClient(["a", "b", "c", "d"])
+    shared = engine(client)
+    ann, bob = from_chat_engine(shared), from_chat_engine(shared)
+
+    await asyncio.gather(ann.run("I am Ann"), bob.run("I am Bob"))
+    await asyncio.gather(ann.run("Who?"), bob.run("Who?"))
+
+    conversations = [[message.content for message in call["messages"]] for call in client.create_calls]
+    assert conversations == [["I am Ann"], ["I am Bob"], ["I am Ann", "a", "Who?"], ["I am Bob", "b", "Who?"]]
+
+
 async def test_the_conversation_is_saved_as_json_and_restored() -> None:
     client = ReplayChatCompletionClient(["Hello.", "Ann."])
     agent = from_chat_engine(engine(client))
@@ -125,6 +137,4 @@ async def test_an_error_names_the_agent() -> None:
     with pytest.raises(ValueError, match=r".+") as caught:
         await from_chat_engine(engine(ReplayChatCompletionClient([])), name="greeter").run("hello")
 
-    assert caught.value.__notes__ == [
-        "in the chat engine SimpleChatEngine of LlamaIndex, which is 'greeter' in the hub"
-    ]
+    assert caught.value.__notes__ == ["in agent 'greeter' (LlamaIndex chat engine SimpleChatEngine)"]

@@ -233,6 +233,4 @@ async def test_an_error_of_a_chat_engine_names_the_agent() -> None:
         await runtime.send_message(Message(content="Hello?"), ID)
 
     await runtime.stop_when_idle()
-    assert caught.value.__notes__ == [
-        "in the chat engine SimpleChatEngine of LlamaIndex, which is 'chat_agent' in the hub"
-    ]
+    assert caught.value.__notes__ == ["in agent 'chat_agent' (LlamaIndex chat engine SimpleChatEngine)"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, base_agent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.workflow import (
     Context,
@@ -20,7 +20,6 @@ from llama_index.core.workflow import (
     Workflow,
     step,
 )
-from workflows import events
 
 from hubbub_core import AgentId, CancellationToken, FunctionCall, SingleThreadedAgentRuntime
 from hubbub_core.exchange import AgentChunk, AgentResult, AgentTask
@@ -34,10 +33,6 @@ pytestmark = [
     # LlamaIndex looks through the attributes of its agents with `inspect`, deprecated ones of pydantic included.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:inspect"),
 ]
-waiting_tools = pytest.mark.skipif(
-    not hasattr(base_agent, "_get_waiting_for_event_exception"),
-    reason="tools of this llama-index-core cannot wait: its agents take the wait for an error",
-)
 
 INFO = ModelInfo(vision=False, function_calling=True, json_output=False, family="unknown", structured_output=False)
 
@@ -242,7 +237,7 @@ async def test_an_answer_that_does_not_fit_is_an_error_and_the_question_waits() 
     with pytest.raises(ValueError, match="approved") as caught:
         await agent.run("perhaps")
 
-    assert caught.value.__notes__ == ["in the workflow AskForm of LlamaIndex, which is 'AskForm' in the hub"]
+    assert caught.value.__notes__ == ["in agent 'AskForm' (LlamaIndex workflow AskForm)"]
     assert (await agent.run("yes")).text() == "True  5"
 
 
@@ -264,7 +259,6 @@ async def test_what_is_no_event_answers_nothing() -> None:
         await agent.run("yes")
 
 
-@pytest.mark.skipif(not hasattr(events, "UnhandledEvent"), reason="these workflows do not tell what no step takes")
 async def test_an_answer_that_no_step_waits_for_is_an_error_and_no_wait_for_ever() -> None:
     agent = from_workflow(Ask(), respond=lambda question, answer: Left())
     await agent.run("bees")
@@ -308,7 +302,6 @@ async def test_a_question_waits_in_the_saved_state() -> None:
     assert await again.save_state() == {"default": {}}
 
 
-@waiting_tools
 async def test_a_tool_asks_and_goes_on_with_the_answer() -> None:
     client = replay(calls(call("1", "confirm")), "Sent.")
     agent = adapt(asking_agent(client))
@@ -325,7 +318,6 @@ async def test_a_tool_asks_and_goes_on_with_the_answer() -> None:
     assert "the human says yes" in said[-1]
 
 
-@waiting_tools
 async def test_the_conversation_goes_on_after_the_answer() -> None:
     client = replay("Hello Ann.", calls(call("1", "confirm")), "Sent.", "You are Ann.")
     agent = adapt(asking_agent(client))
@@ -344,7 +336,6 @@ async def test_the_conversation_goes_on_after_the_answer() -> None:
     ]
 
 
-@waiting_tools
 async def test_other_tools_of_the_run_end_before_it_stops_to_ask() -> None:
     asked = asyncio.Event()
     worked: list[str] = []
@@ -372,7 +363,6 @@ async def test_other_tools_of_the_run_end_before_it_stops_to_ask() -> None:
     assert second.text() == "Sent."
 
 
-@waiting_tools
 async def test_an_agent_of_a_workflow_asks_too() -> None:
     client = replay(
         calls(FunctionCall(id="1", name="handoff", arguments='{"to_agent": "sender", "reason": "it sends"}')),
@@ -390,7 +380,6 @@ async def test_an_agent_of_a_workflow_asks_too() -> None:
     assert (asked.text(), answered.text(), answered.metadata["agent"]) == ("Really?", "Sent.", "sender")
 
 
-@waiting_tools
 async def test_a_question_of_a_tool_is_answered_in_a_process_of_its_own(tmp_path: Path) -> None:
     """What waits is JSON: another process goes on with the file alone."""
     program = tmp_path / "program.py"
@@ -421,7 +410,6 @@ async def test_a_question_of_a_tool_is_answered_in_a_process_of_its_own(tmp_path
     assert "the human says yes" in (tmp_path / "state").read_text()
 
 
-@waiting_tools
 async def test_a_run_whose_state_is_no_json_cannot_wait() -> None:
     async def keep(ctx: Context) -> str:
         """Keep something and ask."""
@@ -449,7 +437,6 @@ async def test_a_state_whose_question_names_an_unknown_class_is_refused() -> Non
         await adapt(Ask()).load_state(state)
 
 
-@waiting_tools
 async def test_the_documents_agent_takes_the_next_message_as_the_answer() -> None:
     client = replay(calls(call("1", "confirm")), "Sent.")
     memory = ChatMemoryBuffer.from_defaults(token_limit=5000)

@@ -174,9 +174,7 @@ async def test_an_error_of_the_model_arrives_as_itself_and_names_the_agent(strea
     with pytest.raises(ValueError, match="No more mock responses available") as caught:
         await from_query_engine(query_engine(streaming=streaming), name="library").run("Where do trains run?")
 
-    assert caught.value.__notes__ == [
-        "in the query engine RetrieverQueryEngine of LlamaIndex, which is 'library' in the hub"
-    ]
+    assert caught.value.__notes__ == ["in agent 'library' (LlamaIndex query engine RetrieverQueryEngine)"]
 
 
 async def test_the_models_tokens_reasoning_and_finish_reason_are_in_the_result() -> None:

@@ -330,7 +330,7 @@ async def test_an_error_arrives_as_itself_and_names_the_agent(workflow: Any) -> 
 
     await runtime.stop_when_idle()
     what = "FunctionAgent 'calculator'" if workflow == "agent" else "workflow Failing"
-    assert caught.value.__notes__ == [f"in the {what} of LlamaIndex, which is 'watcher' in the hub"]
+    assert caught.value.__notes__ == [f"in agent 'watcher' (LlamaIndex {what})"]
 
 
 async def test_the_finish_reason_of_the_model_reaches_the_result() -> None:

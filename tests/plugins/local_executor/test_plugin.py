@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import hubbub_local_executor
-from hubbub_local_executor.plugin import hubbub_components
+from hubbub_local_executor.plugin import hubbub_checks, hubbub_components
 
 README = Path(__file__).parents[3] / "plugins" / "local-executor" / "README.md"
 
@@ -45,6 +45,9 @@ def test_every_declared_provider_exists_and_dumps_under_its_name() -> None:
 
         assert component.component_provider_override == spec.provider
         assert component.component_type == spec.kind
+    for check in hubbub_checks():
+        module, _, name = check.by.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_programs_of_the_readme_run(tmp_path: Path) -> None:

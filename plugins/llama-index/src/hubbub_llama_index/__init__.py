@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from .agent import from_workflow as from_workflow
     from .agent import from_workflow_agent as from_workflow_agent
     from .config import LlamaIndexChatCompletionClientConfig as LlamaIndexChatCompletionClientConfig
+    from .config import LlamaIndexFileAgentConfig as LlamaIndexFileAgentConfig
+    from .config import LlamaIndexToolConfig as LlamaIndexToolConfig
     from .config import RetrieverMemoryConfig as RetrieverMemoryConfig
     from .cookbook import LlamaIndexAgent as LlamaIndexAgent
     from .cookbook import Message as Message
     from .cookbook import Resource as Resource
+    from .file_agent import LlamaIndexFileAgent as LlamaIndexFileAgent
     from .folder_agent import FolderRetrieverAgent as FolderRetrieverAgent
     from .folder_agent import FolderRetrieverAgentConfig as FolderRetrieverAgentConfig
     from .folder_index import FolderIndex as FolderIndex
@@ -40,9 +43,12 @@ __all__ = [
     "LlamaIndexAgent",
     "LlamaIndexChatCompletionClient",
     "LlamaIndexChatCompletionClientConfig",
+    "LlamaIndexFileAgent",
+    "LlamaIndexFileAgentConfig",
     "LlamaIndexTool",
     "LlamaIndexToolAgent",
     "LlamaIndexToolAgentConfig",
+    "LlamaIndexToolConfig",
     "Message",
     "Resource",
     "RetrieverMemory",
@@ -66,9 +72,12 @@ _LAZY = {
     "LlamaIndexAgent": ".cookbook",
     "LlamaIndexChatCompletionClient": ".model_client",
     "LlamaIndexChatCompletionClientConfig": ".config",
+    "LlamaIndexFileAgent": ".file_agent",
+    "LlamaIndexFileAgentConfig": ".config",
     "LlamaIndexTool": ".tools",
     "LlamaIndexToolAgent": ".hub_agent",
     "LlamaIndexToolAgentConfig": ".hub_agent",
+    "LlamaIndexToolConfig": ".config",
     "Message": ".cookbook",
     "Resource": ".cookbook",
     "RetrieverMemory": ".memory",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import LLMMessage
 from hubbub_core.passages import with_sources
+from hubbub_core.running import stream_work
 
-from ._emit import Emit, stream_run
+from ._emit import Emit
 from ._messages import to_chat_messages
 from ._meter import Meter, metered
 from ._passages import sources_from_nodes, sources_from_tools
@@ -19,18 +21,21 @@ if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import BaseChatEngine, StreamingAgentChatResponse
     from llama_index.core.llms import ChatMessage
 
+# By the engine's id, which stays its own as long as an adapter has both. An engine itself need not be hashable.
+_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
 
 class ChatEngineAdapter:
     """Runs a chat engine. The engine holds one conversation, so sessions take turns and bring their own.
 
     Args:
         engine: The engine, shared by all sessions.
-        turn: The lock that the sessions of this engine share.
     """
 
-    def __init__(self, engine: BaseChatEngine, turn: asyncio.Lock) -> None:
+    def __init__(self, engine: BaseChatEngine) -> None:
         self._engine = engine
-        self._turn = turn
+        self._turn = _turns.setdefault(id(engine), asyncio.Lock())
+        self.label = f"LlamaIndex chat engine {type(engine).__name__}"
         self._history: list[ChatMessage] = []
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
@@ -41,7 +46,7 @@ class ChatEngineAdapter:
                 with metered() as meter:
                     return await self._chat(task, context, emit, meter)
 
-        return stream_run(work, context, f"chat engine {type(self._engine).__name__}")
+        return stream_work(work, context.cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the conversation as JSON."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.models import UserMessage
 from hubbub_core.passages import json_object, passages_text
+from hubbub_core.running import stream_work
 
-from ._emit import Emit, stream_run
+from ._emit import Emit
 from ._meter import Meter, metered
 from ._passages import sources_from_nodes
 
@@ -33,6 +34,7 @@ class RetrieverAdapter:
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
+        self.label = f"LlamaIndex retriever {type(retriever).__name__}"
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
         """Answer with the passages: listed in the text, whole in the sources."""
@@ -43,7 +45,7 @@ class RetrieverAdapter:
             text = passages_text(sources) or f"No passage found for: {query}"
             return AgentResult.from_text(text, source=context.name, sources=sources)
 
-        return stream_run(work, context, f"retriever {type(self._retriever).__name__}")
+        return stream_work(work, context.cancellation_token)
 
 
 class QueryEngineAdapter:
@@ -51,6 +53,7 @@ class QueryEngineAdapter:
 
     def __init__(self, engine: BaseQueryEngine) -> None:
         self._engine = engine
+        self.label = f"LlamaIndex query engine {type(engine).__name__}"
 
     def run(self, task: AgentTask, context: AgentContext) -> AsyncGenerator[AgentChunk | AgentResult, None]:
         """Answer with the engine's text, streamed when the engine streams, and its passages as sources."""
@@ -80,7 +83,7 @@ class QueryEngineAdapter:
                 metadata=json_object(getattr(response, "metadata", None)),
             )
 
-        return stream_run(work, context, f"query engine {type(self._engine).__name__}")
+        return stream_work(work, context.cancellation_token)
 
     async def _query(self, query: str) -> Any:
         from llama_index.core.query_engine import CustomQueryEngine

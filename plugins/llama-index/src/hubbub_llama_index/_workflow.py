@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub_core.exchange import AgentChunk, AgentContext, AgentResult, AgentTask
 from hubbub_core.passages import with_sources
+from hubbub_core.running import stream_work
 
-from ._emit import Emit, stream_run
+from ._emit import Emit
 from ._messages import to_chat_messages
 from ._meter import metered
 from ._questions import Paused, Respond, responder
@@ -39,12 +40,12 @@ class WorkflowAgentAdapter:
 
     def __init__(self, agent: BaseWorkflowAgent | AgentWorkflow, respond: Respond | None = None) -> None:
         self._agent = agent
+        self.label = _label(agent)
         self._respond = respond or responder(agent)
         # LlamaIndex leaves the memory out when it saves a context, so the conversation is kept beside it.
         self._history: list[ChatMessage] = []
         self._context: dict[str, Any] | None = None
         self._paused: Paused | None = None
-        self._idle: dict[str, Any] | None = None
         self._unsaved: Exception | None = None
         self._turn = asyncio.Lock()
 
@@ -61,7 +62,7 @@ class WorkflowAgentAdapter:
                 with metered() as meter:
                     return await self._converse(task, context, Recorder(context.name, emit, meter, self._reasoning()))
 
-        return stream_run(work, context, _named(self._agent))
+        return stream_work(work, context.cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the conversation, the workflow's own state and the questions that wait, as JSON.
@@ -123,17 +124,16 @@ class WorkflowAgentAdapter:
         return frozenset(agent.name for agent in agents if isinstance(agent, ReActAgent))
 
     async def _keep(self, state: Context) -> None:
-        from llama_index.core.workflow import Context, JsonSerializer
+        from llama_index.core.workflow import JsonSerializer
 
         memory = await state.store.get("memory")
         self._history = await memory.aget_all()
         await state.store.set("memory", None)
-        if self._idle is None:
-            self._idle = Context(self._agent).to_dict(serializer=JsonSerializer())
         try:
-            # The run is over, so nothing but the store differs from a context that never ran. To save the context as a
-            # whole takes LlamaIndex half a millisecond, in which it goes through all events of the run.
-            kept = {**self._idle, "state": state.store.to_dict(JsonSerializer())}
+            # The run is over, so nothing but the store differs from a context that never ran, which LlamaIndex fills up
+            # from its defaults. To save the context as a whole takes it half a millisecond, in which it goes through
+            # all events of the run; and from workflows 2.14 to 2.25 it saves none that never ran.
+            kept = {"version": 1, "state": state.store.to_dict(JsonSerializer())}
             self._context = json.loads(json.dumps(kept))
         except (TypeError, ValueError) as error:
             # The answer is there all the same; the next run and `save_state` say what is wrong.
@@ -152,6 +152,7 @@ class WorkflowAdapter:
 
     def __init__(self, workflow: Workflow, start: StartArguments | None = None, respond: Respond | None = None) -> None:
         self._workflow = workflow
+        self.label = _label(workflow)
         self._start = start or _start_arguments(workflow)
         self._respond = respond or responder(workflow)
         self._paused: Paused | None = None
@@ -163,7 +164,7 @@ class WorkflowAdapter:
             with metered() as meter:
                 return await self._run(task, context, Recorder(context.name, emit, meter))
 
-        return stream_run(work, context, _named(self._workflow))
+        return stream_work(work, context.cancellation_token)
 
     async def save_state(self) -> Mapping[str, Any]:
         """Return the run that waits for an answer, as JSON; empty where none does."""
@@ -261,9 +262,10 @@ def _check_classes(state: Any) -> None:
             _check_classes(value)
 
 
-def _named(workflow: Workflow) -> str:
+def _label(workflow: Workflow) -> str:
     name = getattr(workflow, "name", None)
-    return f"{type(workflow).__name__} {name!r}" if isinstance(name, str) else f"workflow {type(workflow).__name__}"
+    kind = type(workflow).__name__
+    return f"LlamaIndex {kind} {name!r}" if isinstance(name, str) else f"LlamaIndex workflow {kind}"
 
 
 def _dump(messages: Iterable[ChatMessage]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hubbub_core import AdaptedAgent
@@ -46,9 +45,8 @@ def from_chat_engine(engine: BaseChatEngine, *, name: str = "chat_engine", descr
 
     The engine has room for one conversation: sessions take turns on it, and what it held before is reset.
     """
-    turn = asyncio.Lock()
     return AdaptedAgent(
-        lambda: ChatEngineAdapter(engine, turn), name=name, description=description or "Talks about documents"
+        lambda: ChatEngineAdapter(engine), name=name, description=description or "Talks about documents"
     )
 
 

@@ -12,8 +12,6 @@ from hubbub_core.exchange import AgentContext, AgentResult, AgentTask, Source, m
 from hubbub_core.models import UserMessage
 from hubbub_core.running import linked
 
-from ._emit import naming
-
 if TYPE_CHECKING:
     from llama_index.core.agent.workflow import AgentWorkflow
     from llama_index.core.agent.workflow.base_agent import BaseWorkflowAgent
@@ -90,11 +88,14 @@ class LlamaIndexAgent(RoutedAgent):
             asyncio.CancelledError: The message was cancelled.
         """
         history = None if self._memory is None else await self._memory.aget(input=message.content)
-        if self._engine is not None:
-            with naming(f"chat engine {type(self._engine).__name__}", self.id.type):
+        try:
+            if self._engine is not None:
                 reply = await self._chat(self._engine, message, history, ctx)
-        else:
-            reply = await self._run(message, history, ctx)
+            else:
+                reply = await self._run(message, history, ctx)
+        except Exception as error:
+            error.add_note(f"in agent {self.id.type!r} ({self._label})")  # as core says it of every adapter
+            raise
         if reply is None:
             return Message(content=_APOLOGY)
         if self._memory is not None:
@@ -136,7 +137,9 @@ class LlamaIndexAgent(RoutedAgent):
 
         if isinstance(agent, BaseChatEngine):
             self._engine = agent
-        elif isinstance(agent, BaseWorkflowAgent | AgentWorkflow):
+            self._label = f"LlamaIndex chat engine {type(agent).__name__}"
+            return
+        if isinstance(agent, BaseWorkflowAgent | AgentWorkflow):
             self._adapter = WorkflowAgentAdapter(agent)
         elif isinstance(agent, BaseQueryEngine):
             if self._memory is not None:
@@ -147,6 +150,7 @@ class LlamaIndexAgent(RoutedAgent):
                 f"expected a workflow agent, a chat engine or a query engine of LlamaIndex, not a "
                 f"{type(agent).__name__}"
             )
+        self._label = self._adapter.label
 
     async def _chat(
         self, engine: BaseChatEngine, message: Message, history: list[ChatMessage] | None, ctx: MessageContext

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from hubbub_core import CancellationToken
 from hubbub_core.exchange import AgentAdapter
 from hubbub_core.hub.foreign_agent import ForeignAgent, ForeignAgentConfig
 from hubbub_core.models import ChatCompletionClient
-from hubbub_core.tools import Tool, ToolSchema, Workbench
+from hubbub_core.tools import Tool, Workbench
 from hubbub_registry import Component
 
-from .tools import foreign_tool, to_llama_index_tool
-
-if TYPE_CHECKING:
-    from llama_index.core.tools import BaseTool as ForeignTool
+from .tools import foreign_tools
 
 Mode = Literal["function", "react"]
 """`function` asks the model for function calls, `react` reads them out of its text."""
@@ -72,12 +68,11 @@ class LlamaIndexToolAgent(ForeignAgent[LlamaIndexToolAgentConfig], Component[Lla
         from ._workflow import WorkflowAgentAdapter
         from .llm import HubLLM
 
-        tools: list[ForeignTool] = []
-        for tool in self._tools:
-            tools += await _workbench_tools(tool) if isinstance(tool, Workbench) else [to_llama_index_tool(tool)]
         agent_class = FunctionAgent if self._mode == "function" else ReActAgent
         agent = agent_class(
-            tools=list(tools), llm=HubLLM(model_client=self._model_client), system_prompt=self._system_prompt
+            tools=list(await foreign_tools(self._tools)),
+            llm=HubLLM(model_client=self._model_client),
+            system_prompt=self._system_prompt,
         )
         return WorkflowAgentAdapter(agent)
 
@@ -87,18 +82,3 @@ class LlamaIndexToolAgent(ForeignAgent[LlamaIndexToolAgentConfig], Component[Lla
     @classmethod
     def _from_config(cls, config: LlamaIndexToolAgentConfig) -> Self:
         return cls._from_parts(config, system_prompt=config.system_prompt, mode=config.mode)
-
-
-async def _workbench_tools(workbench: Workbench) -> list[ForeignTool]:
-    return [_workbench_tool(workbench, schema) for schema in await workbench.list_tools()]
-
-
-def _workbench_tool(workbench: Workbench, schema: ToolSchema) -> ForeignTool:
-    async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
-        result = await workbench.call_tool(schema["name"], arguments, cancellation_token=token)
-        if result.is_error:
-            # LlamaIndex tells the model of an exception as the tool's error.
-            raise RuntimeError(result.to_text())
-        return result.to_text()
-
-    return foreign_tool(schema, call)

@@ -27,6 +27,13 @@ def hubbub_components() -> list[ComponentSpec]:
             summary="A LlamaIndex agent on a model and tools of the hub",
         ),
         ComponentSpec(
+            kind="agent",
+            provider="hubbub_llama_index.LlamaIndexFileAgent",
+            name="llama_index",
+            summary="A LlamaIndex workflow, agent or engine from a Python file",
+            capabilities=("code",),
+        ),
+        ComponentSpec(
             kind="index",
             provider="hubbub_llama_index.FolderIndex",
             name="llama_index_folder",
@@ -39,6 +46,13 @@ def hubbub_components() -> list[ComponentSpec]:
             name="llama_index_chat_completion_client",
             summary="A LlamaIndex LLM from a Python file",
             aliases=("LlamaIndexChatCompletionClient",),
+            capabilities=("code",),
+        ),
+        ComponentSpec(
+            kind="tool",
+            provider="hubbub_llama_index.LlamaIndexTool",
+            name="llama_index_tool",
+            summary="A LlamaIndex tool from a Python file",
             capabilities=("code",),
         ),
         ComponentSpec(

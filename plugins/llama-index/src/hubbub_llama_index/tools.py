@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from hubbub_core import CancellationToken
-from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema
+from hubbub_core.hub.objects import load_object
+from hubbub_core.hub.source import SourceError
+from hubbub_core.tools import BaseTool, ParametersSchema, Tool, ToolSchema, Workbench
+from hubbub_registry import Component
+
+from .config import LlamaIndexToolConfig
 
 if TYPE_CHECKING:
     from llama_index.core.tools import BaseTool as ForeignTool
     from llama_index.core.tools import ToolOutput
 
 
-class LlamaIndexTool(BaseTool[BaseModel, Any]):
+class LlamaIndexTool(BaseTool[BaseModel, Any], Component[LlamaIndexToolConfig]):
     """A LlamaIndex tool as a tool of the hub.
 
     Args:
@@ -25,6 +30,9 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
     Raises:
         ValueError: The tool has no name.
     """
+
+    component_provider_override: ClassVar[str] = "hubbub_llama_index.LlamaIndexTool"
+    component_config_schema = LlamaIndexToolConfig
 
     tool: ForeignTool
     """The LlamaIndex tool itself."""
@@ -39,6 +47,7 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
         super().__init__(about.fn_schema or _one_input(), object, name, about.description)
         self.tool = tool
         self._tool = adapt_to_async_tool(tool)
+        self._source: LlamaIndexToolConfig | None = None
 
     @property
     def schema(self) -> ToolSchema:
@@ -84,6 +93,28 @@ class LlamaIndexTool(BaseTool[BaseModel, Any]):
                 )
         return str(value)
 
+    def _to_config(self) -> LlamaIndexToolConfig:
+        if self._source is None:
+            raise NotImplementedError(
+                f"This component does not support dumping to config: the LlamaIndex tool {self.name!r} was passed as "
+                "an object; load it from `tool: FILE.py:ATTRIBUTE` to dump it"
+            )
+        return self._source
+
+    @classmethod
+    def _from_config(cls, config: LlamaIndexToolConfig) -> Self:
+        from llama_index.core.tools import BaseTool as ForeignTool
+
+        # LlamaIndex's own class is abstract, which a type checker does not take for a class that is asked for.
+        kind: Any = ForeignTool
+        found: Any = load_object(config.tool, kind, "a LlamaIndex tool")
+        try:
+            tool = cls(_without_context(found))
+        except ValueError as error:
+            raise SourceError(config.tool, str(error)) from error
+        tool._source = config
+        return tool
+
 
 def from_llama_index_tool(tool: ForeignTool) -> LlamaIndexTool:
     """Make a tool of the hub from a LlamaIndex tool.
@@ -91,12 +122,7 @@ def from_llama_index_tool(tool: ForeignTool) -> LlamaIndexTool:
     Raises:
         ValueError: It has no name, or takes a workflow's `Context`, which only LlamaIndex's own agents have.
     """
-    if getattr(tool, "requires_context", False):
-        raise ValueError(
-            f"tool {tool.metadata.name!r} takes a workflow's Context, which only agents of LlamaIndex have; "
-            "adapt the agent, or a tool without that parameter"
-        )
-    return LlamaIndexTool(tool)
+    return LlamaIndexTool(_without_context(tool))
 
 
 def to_llama_index_tool(tool: Tool) -> ForeignTool:
@@ -112,6 +138,28 @@ def to_llama_index_tool(tool: Tool) -> ForeignTool:
         return tool.return_value_as_string(await tool.run_json(arguments, token))
 
     return foreign_tool(tool.schema, call, _typed_arguments(tool))
+
+
+async def foreign_tools(tools: Iterable[Tool | Workbench]) -> list[ForeignTool]:
+    """Return tools of the hub, and those of workbenches that run, as tools of LlamaIndex."""
+    found: list[ForeignTool] = []
+    for tool in tools:
+        if isinstance(tool, Workbench):
+            found += [_workbench_tool(tool, schema) for schema in await tool.list_tools()]
+        else:
+            found.append(to_llama_index_tool(tool))
+    return found
+
+
+def _workbench_tool(workbench: Workbench, schema: ToolSchema) -> ForeignTool:
+    async def call(arguments: dict[str, Any], token: CancellationToken) -> str:
+        result = await workbench.call_tool(schema["name"], arguments, cancellation_token=token)
+        if result.is_error:
+            # LlamaIndex tells the model of an exception as the tool's error.
+            raise RuntimeError(result.to_text())
+        return result.to_text()
+
+    return foreign_tool(schema, call)
 
 
 def foreign_tool(
@@ -145,6 +193,15 @@ def schema_tool(schema: ToolSchema, arguments_class: type[BaseModel] | None = No
         raise RuntimeError(f"{schema['name']} is a description of a tool; whoever gave it to the model calls it")
 
     return foreign_tool(schema, call, arguments_class)
+
+
+def _without_context(tool: ForeignTool) -> ForeignTool:
+    if getattr(tool, "requires_context", False):
+        raise ValueError(
+            f"tool {tool.metadata.name!r} takes a workflow's Context, which only agents of LlamaIndex have; "
+            "adapt the agent, or a tool without that parameter"
+        )
+    return tool
 
 
 def _typed_arguments(tool: Tool) -> type[BaseModel] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubbub_registry import ComponentSpec, hookimpl
+from hubbub_registry import CheckSpec, ComponentSpec, hookimpl
 
 
 @hookimpl
@@ -20,4 +20,12 @@ def hubbub_components() -> list[ComponentSpec]:
             ),
             capabilities=("process",),
         ),
+    ]
+
+
+@hookimpl
+def hubbub_checks() -> list[CheckSpec]:
+    """Return the look at what runs PowerShell."""
+    return [
+        CheckSpec(name="pwsh", summary="PowerShell blocks have what runs them", by="hubbub_local_executor.checks.pwsh")
     ]
