@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubbub_registry import ComponentSpec, hookimpl
+from hubbub_registry import CheckSpec, ComponentSpec, hookimpl
 
 
 @hookimpl
@@ -47,4 +47,12 @@ def hubbub_components() -> list[ComponentSpec]:
             summary="One tool of an MCP server reached over streamable HTTP",
             aliases=("autogen_ext.tools.mcp.StreamableHttpMcpToolAdapter", "StreamableHttpMcpToolAdapter"),
         ),
+    ]
+
+
+@hookimpl
+def hubbub_checks() -> list[CheckSpec]:
+    """Return the look at what starts servers."""
+    return [
+        CheckSpec(name="launchers", summary="npx and uvx, which start servers", by="hubbub_mcp.checks.launchers"),
     ]
