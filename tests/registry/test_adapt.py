@@ -210,6 +210,14 @@ def test_an_option_that_nobody_takes_is_a_type_error_showing_the_call(world: Cal
         adapt(Graph(), nme="x")
 
 
+def test_what_is_wanted_is_a_name_or_a_type(world: Callable[..., Registry]) -> None:
+    world(a=[spec(f"{HERE}.Graph", "agent", "to_agent")])
+    wanted: Any = 5
+
+    with pytest.raises(TypeError, match=r"^to= is a hub kind such as 'agent', a type or its dotted name, not 5$"):
+        adapt(Graph(), to=wanted)
+
+
 def test_a_foreign_type_without_its_plugin_is_answered_with_the_install_command(
     world: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
 ) -> None:

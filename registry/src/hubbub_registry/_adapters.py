@@ -46,7 +46,7 @@ def adapt(obj: object, to: str | type | None = None, *, prefer: str | None = Non
         NoAdapterError: No installed plugin adapts it; a LookupError that names the plugin to install.
         AmbiguousAdapterError: Two plugins adapt the same type.
         NotReadyError: The adapter refuses the object in its present state, and says what to do.
-        TypeError: An option that no adapter on the way takes.
+        TypeError: An option that no adapter on the way takes, or a `to` that is neither a name nor a type.
     """
     return Adaptation(registry(), to, prefer).adapt(obj, options)
 
@@ -55,6 +55,9 @@ class Adaptation:
     """One request: what is wanted and who is preferred."""
 
     def __init__(self, known: Registry, to: str | type | None, prefer: str | None) -> None:
+        wanted: object = to  # whatever a caller without a type checker passes
+        if wanted is not None and not isinstance(wanted, str | type):
+            raise TypeError(f"to= is a hub kind such as 'agent', a type or its dotted name, not {wanted!r}")
         self._registry = known
         self._prefer = prefer
         self._wanted_type = to if isinstance(to, type) else None

@@ -112,7 +112,12 @@ def test_result_may_be_rendered_as_json(hub_file: Path) -> None:
         (["HUB", "--task", "x", "--set", "town=Oslo"], "--set town: the file declares no such variable"),
         (["HUB", "--task", "x", "--model", "extractiv"], "extractive"),
         (["HUB", "--task", "x", "--model", "python_agent"], "'python_agent' is a agent, not a model"),
+        (
+            ["HUB", "--task", "x", "--model", "openai"],
+            "--model openai: 'openai' needs a model ID; write --model openai:ID",
+        ),
         (["HUB", "--task", "x", "--output", "/nowhere/out.md"], "there is no folder /nowhere"),
+        (["HUB", "--task", "x", "--output", "."], "--output .: is a folder; name a file"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(hub_file: Path, arguments: list[str], problem: str) -> None:
@@ -129,6 +134,22 @@ def test_timeout_ends_the_run_with_one_line(hub_file: Path) -> None:
     hub_file.write_text(HUB.replace("Writer", "Waiting"))
 
     done = hubbub("run", hub_file, "--task", "x", "--timeout", "1")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "hubbub: no answer after 1 seconds; --timeout SECONDS allows more"
+
+
+def test_default_timeout_is_told_in_seconds(hub_file: Path) -> None:
+    hub_file.write_text(HUB.replace("Writer", "Waiting"))
+    program = f"""
+import sys
+from hubbub_core.hub import run_command
+from hubbub_registry.cli import main
+run_command.HUB_SECONDS = 1.0  # 600 seconds are too long for a test
+sys.exit(main(["run", {str(hub_file)!r}, "--task", "x"]))
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "hubbub: no answer after 1 seconds; --timeout SECONDS allows more"

@@ -251,6 +251,22 @@ def test_failed_run_leaves_an_earlier_state_as_it_was(tmp_path: Path) -> None:
     assert sorted(found.name for found in tmp_path.iterdir()) == ["state.json", "team.json"]
 
 
+@pytest.mark.parametrize("other", [{"name": "package", "version": "1.0"}, {"provider": "AssistantAgent", "config": {}}])
+def test_a_file_that_is_no_state_of_the_agent_is_refused_and_left_as_it_was(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    path = write(tmp_path / "agent.json", assistant("writer", "Leaves fall."))
+    state = write(tmp_path / "other.json", other)
+    before = state.read_bytes()
+
+    done = hubbub("run", path, "--task", "Autumn.", "--state", state)
+
+    said = "other.json: holds no state of agent 'writer', which has type, version, llm_context; it has "
+    assert problem_of(done).endswith(said + ", ".join(other))
+    assert done.stdout == ""
+    assert state.read_bytes() == before
+
+
 CODE_TOOL = {
     "provider": "autogen_core.tools.FunctionTool",
     "config": {
@@ -336,6 +352,8 @@ def test_model_option_replaces_every_model_of_the_file(tmp_path: Path) -> None:
             "/TEAM: Invalid state format. The expected state format has changed since v0.4.9.",
         ),
         (["TEAM", "--task", "x", "--state", "TEXT"], "holds no state: "),
+        (["TEAM", "--task", "x", "--state", "."], "--state .: is a folder; name a file"),
+        (["TEAM", "--task", "x", "--output", "."], "--output .: is a folder; name a file"),
         (["HUMAN", "--task", "x", "--model", "extractive"], "--model: there is no model in it to replace"),
         (["CONDITION", "--task", "x"], "is a termination, not an agent or team that can be given a task"),
         (["MODEL", "--task", "x"], "is a model, not an agent or team that can be given a task"),

@@ -126,6 +126,12 @@ class ComponentRun:
             await self.agent.load_state({_SESSION: state})
         except Exception as error:
             raise HubFileError(path, one_line(error)) from error
+        kept = (await self.agent.save_state()).get(_SESSION)
+        # Agents read what they know of a file and ignore the rest; at its end the run would write over the file.
+        # The state of another class may do, such as that of an agent that kept none when it was saved.
+        if kept and state.get("type") != kept.get("type") and not state.keys() <= kept.keys():
+            problem = f"holds no state of {self.kind} {self.agent.name!r}, which has {', '.join(kept)}"
+            raise HubFileError(path, f"{problem}; it has {', '.join(state)}")
 
     async def state(self) -> str | None:
         """Return the state as JSON text, in the shape that the agent's or team's own `save_state` has.

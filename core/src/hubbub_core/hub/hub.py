@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from pydantic import ValidationError
+
 from hubbub_core._adapted import AdaptedAgent, ExchangeAgent
 from hubbub_core._agent_id import AgentId
 from hubbub_core._base_agent import BaseAgent
@@ -343,9 +345,14 @@ def load_model(model: str) -> Any:
         raise ModelError(
             model, f"{name!r} is a {spec.kind}, not a model; `hubbub components list --kind model` has them"
         )
-    if not model_id:
-        return ComponentLoader.load_component({"provider": spec.provider, "config": {}}, object)
     from_model_id = getattr(registry().component_class(spec.provider)[0], "from_model_id", None)
+    if not model_id:
+        try:
+            return ComponentLoader.load_component({"provider": spec.provider, "config": {}}, object)
+        except ValidationError as error:
+            if from_model_id is None:
+                raise
+            raise ModelError(model, f"{name!r} needs a model ID; write --model {name}:ID") from error
     if from_model_id is None:
         raise ModelError(model, f"{name!r} takes no model ID; write --model {name}")
     try:

@@ -105,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     for option, path in (("--output", arguments.output), ("--state", arguments.state)):
         if path is not None and not path.resolve().parent.is_dir():
             raise CommandError(f"{option} {path}: there is no folder {path.resolve().parent}")
+        if path is not None and path.is_dir():
+            raise CommandError(f"{option} {path}: is a folder; name a file")
     try:
         document = read_document(arguments.file)
         if "hub" not in document and "provider" in document:
@@ -146,7 +148,7 @@ async def _run(hub: Hub, arguments: argparse.Namespace) -> int:
                             texts.append(render(event, renderer))
     except TimeoutError as error:
         came = f"only {len(texts)} of the answers" if texts else "no answer"
-        raise CommandError(f"{came} after {arguments.timeout:g} seconds; --timeout SECONDS allows more") from error
+        raise CommandError(f"{came} after {seconds:g} seconds; --timeout SECONDS allows more") from error
     if arguments.output is not None:
         write_answer(arguments.output, texts)
     return 0
