@@ -28,5 +28,6 @@ print(f"{name}: {len(module.__all__)} public names" + (f", with extras: {', '.jo
 PYTHON
       ;;
   esac
-  "$work/env/bin/hubbub" plugins list --check
+  # Imports what every component, adapter and check names.
+  "$work/env/bin/hubbub" plugins doctor
 done

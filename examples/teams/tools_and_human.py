@@ -32,7 +32,7 @@ def approve(request: ToolApprovalRequest) -> ToolApprovalResponse:
     if request.tool_name != "book":
         return ToolApprovalResponse(approved=True)
     answer = input(f"{request.source} wants to call {request.tool_name} with {request.arguments}. Ok? ")
-    return ToolApprovalResponse(approved=answer.strip().lower() == "y", reason=answer)
+    return ToolApprovalResponse(approved=answer.strip().lower() in ("y", "yes"), reason=answer)
 
 
 def calling(name: str, arguments: str) -> CreateResult:

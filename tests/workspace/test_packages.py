@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from hubbub_registry import install_hint, registry
+
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = sorted(path.parent for path in [*ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")])
 PACKAGES = sorted(
@@ -138,3 +140,12 @@ def test_default_sentence_splitter_of_llama_index_works_here() -> None:
     assert SentenceSplitter(chunk_size=64, chunk_overlap=0).split_text("One sentence. Another one.") == [
         "One sentence. Another one."
     ]
+
+
+def test_short_name_of_every_component_names_what_to_install() -> None:
+    entries = [entry for entry in registry().components() if entry.plugin != "core"]
+
+    assert entries
+    for entry in entries:
+        package = entry.spec.provider.split(".")[0]
+        assert install_hint(entry.spec.name) == f"pip install {package.replace('_', '-')}", entry.spec.name

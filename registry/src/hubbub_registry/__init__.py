@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._schemas import component_schemas as component_schemas
     from ._validate import validate_component as validate_component
     from ._validation import describe_validation_error as describe_validation_error
+    from ._yaml import parse_yaml as parse_yaml
     from .capabilities import allow as allow
     from .capabilities import granted as granted
     from .capabilities import require as require
@@ -93,6 +94,7 @@ __all__ = [
     "install_hint",
     "is_component_class",
     "is_component_instance",
+    "parse_yaml",
     "registry",
     "require",
     "validate_component",
@@ -128,6 +130,7 @@ _LAZY = {
     "granted": ".capabilities",
     "hookimpl": ".specs",
     "install_hint": "._names",
+    "parse_yaml": "._yaml",
     "registry": "._registry",
     "require": ".capabilities",
     "validate_component": "._validate",

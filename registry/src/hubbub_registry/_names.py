@@ -32,6 +32,11 @@ def hubbub_name(provider: str) -> str | None:
     return None
 
 
+def is_known_name(name: str) -> bool:
+    """Say whether a short name is that of a component, installed or not."""
+    return name in _tables()["short"]
+
+
 def distribution_of(name_or_provider: str) -> str | None:
     """Return the distribution that should declare a component: `hubbub_mcp.McpWorkbench` -> `hubbub-mcp`."""
     name = _tables()["short"].get(name_or_provider) or hubbub_name(name_or_provider) or name_or_provider

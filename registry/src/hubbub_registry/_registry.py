@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import _settings
 from ._component import defined_component, defined_providers
 from ._distributions import Installed, PluginRecord, normalized
-from ._names import distribution_of, hubbub_name, install_hint
+from ._names import distribution_of, hubbub_name, install_hint, is_known_name
 from .errors import ComponentConflictError, PluginError, UnknownComponentError, UnknownPluginError
 
 if TYPE_CHECKING:
@@ -226,7 +226,8 @@ class Registry:
 
     def _unknown(self, name: str) -> UnknownComponentError:
         known = {*self._indexed(), *defined_providers()}
-        near = get_close_matches(name, known, n=3, cutoff=0.72)
+        # A name that is known to be somebody's is no slip of the pen.
+        near = [] if is_known_name(name) else get_close_matches(name, known, n=3, cutoff=0.72)
         if not near:
             # People remember the class, not the package it is in.
             last = name.rsplit(".", 1)[-1]

@@ -38,8 +38,10 @@ def read_document(path: FilePath) -> Any:
             return json.loads(text)
         import yaml
 
+        from ._yaml import parse_yaml
+
         try:
-            return yaml.safe_load(text)
+            return parse_yaml(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -126,6 +126,11 @@ def test_variable_without_default_must_be_set(tmp_path: Path) -> None:
         ("subscriptions: [task]", "subscriptions: task", "agents.reader.subscriptions: Input should be a valid list"),
         ("hub: 1", "bub: 1", "not a hub file; one begins with `hub: 1`"),
         ("name: sample", "name: [sample", "not valid YAML at line 3"),
+        (
+            "name: sample",
+            "name: sample\nname: other",
+            "not valid YAML at line 3, column 1: the key 'name' stands twice",
+        ),
     ],
 )
 def test_broken_file_is_refused_in_one_line(tmp_path: Path, old: str, new: str, problem: str) -> None:

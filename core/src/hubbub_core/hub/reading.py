@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from hubbub_registry import parse_yaml
+
 from .errors import HubFileError
 from .schema import HubFile, Variable
 
@@ -59,7 +61,7 @@ def read_document(path: Path) -> dict[str, Any]:
         raise HubFileError(path, f"cannot be read: {error}") from None
     try:
         # JSON may be indented with tabs, which YAML refuses.
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise HubFileError(path, f"not valid JSON at {where}: {error.msg}") from None
