@@ -412,14 +412,15 @@ async def test_ten_thousand_nested_sends_neither_overflow_nor_block_the_loop(
     assert longest < 0.05
 
 
-@pytest.mark.parametrize(("nest", "at_most"), [("two agents in turn", 12), ("an agent for each level", 14)])
+@pytest.mark.parametrize(("nest", "at_most"), [("two agents in turn", 14), ("an agent for each level", 16)])
 async def test_send_that_waits_is_few_objects_to_the_garbage_collector(
     runtime: SingleThreadedAgentRuntime, nest: str, at_most: int
 ) -> None:
     """The collector holds up the loop for as long as it takes to look at all of them.
 
     Four are asyncio's: the task, its context, a weak reference to it and its callback. Two are the handler's coroutine
-    and its message, two more the agent and its id if there is one for each level. Six are the runtime's.
+    and its message, two more the agent and its id if there is one for each level. Six are the runtime's. A context with
+    many variables, of whatever else the process has done, may be one or two more.
     """
     at_the_end: list[int] = []
     gc.collect()
