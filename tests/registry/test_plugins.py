@@ -16,7 +16,9 @@ from hubbub_registry import (
     ComponentUnavailableError,
     PluginError,
     Registry,
+    UnknownComponentError,
     UnknownPluginError,
+    find_component,
     hookimpl,
 )
 
@@ -472,3 +474,14 @@ def test_a_plugin_that_asks_the_registry_while_it_is_loaded_fails_alone(site: Si
 
     assert [record.name for record in known.failures()] == ["bad"]
     assert [entry.plugin for entry in known.components()] == ["good"]
+
+
+def test_a_known_short_name_that_is_not_installed_is_no_near_miss(site: Site, here: Make) -> None:
+    site.distribution("hubbub-other", plugin="OllamaChatCompletionClients")
+    here("OllamaChatCompletionClients")
+
+    with pytest.raises(UnknownComponentError) as caught:
+        find_component("OllamaChatCompletionClient")
+
+    assert caught.value.install == "pip install hubbub-ollama"
+    assert "did you mean" not in str(caught.value)
